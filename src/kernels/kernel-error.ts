@@ -1,0 +1,21 @@
+/** An encoded id points outside its table. */
+export class KernelError extends Error {
+  readonly code = 'id_out_of_range';
+  /** Encoded column. */
+  readonly column: string;
+  /** Row of the batch's block. */
+  readonly row: number;
+  readonly id: number;
+  readonly tableRows: number;
+
+  constructor(column: string, row: number, id: number, tableRows: number) {
+    super(
+      `column "${column}", row ${row}: id ${id} is outside its embedding table of ${tableRows} rows (expected 0 to ${tableRows - 1})`,
+    );
+    this.name = 'KernelError';
+    this.column = column;
+    this.row = row;
+    this.id = id;
+    this.tableRows = tableRows;
+  }
+}
