@@ -1,0 +1,98 @@
+import { defineConfig } from 'onefold/config';
+
+/**
+ * EB-NeRD (demo): the front page and the article page of a newspaper as two surfaces, the device as view type.
+ *
+ * Leakage: read_time and scroll_percentage describe the page the list was shown on and are known only after the
+ * impression; they are not read. Counts of an article use full hours that ended before the impression's hour began, as
+ * an hourly counter in production would know them. Histories end before the split they belong to.
+ */
+export default defineConfig(({ data }) => {
+  const behaviors = `(
+    SELECT * FROM read_parquet(['${data}/train_behaviors.parquet', '${data}/validation_behaviors.parquet']))`;
+  const rows = `
+    WITH impressions AS (
+      SELECT impression_id, impression_time, date_trunc('hour', impression_time) AS hour_start, article_id AS page_article, device_type,
+        user_id, is_sso_user, gender, postcode, age, is_subscriber, session_id, next_read_time, article_ids_clicked, len(article_ids_inview) AS shown,
+        unnest(article_ids_inview) AS article
+      FROM ${behaviors}
+    ),
+    hourly AS (
+      SELECT article, hour_start, count(*) AS views, count(*) FILTER (list_contains(article_ids_clicked, article)) AS clicks
+      FROM impressions GROUP BY ALL
+    ),
+    -- Running totals at the start of an hour hold only the hours before it.
+    counters AS (
+      SELECT article, hour_start, first_value(hour_start) OVER whole AS first_seen,
+        coalesce(sum(views) OVER past, 0) AS views, coalesce(sum(clicks) OVER past, 0) AS clicks,
+        coalesce(sum(views) OVER recent, 0) AS recent_views, coalesce(sum(clicks) OVER recent, 0) AS recent_clicks
+      FROM hourly
+      WINDOW whole AS (PARTITION BY article ORDER BY hour_start),
+        past AS (PARTITION BY article ORDER BY hour_start ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        recent AS (PARTITION BY article ORDER BY hour_start RANGE BETWEEN INTERVAL 3 HOURS PRECEDING AND INTERVAL 1 HOUR PRECEDING)
+    )
+    SELECT impressions.*, articles.premium, articles.article_length,
+      list_contains(article_ids_clicked, impressions.article) AS clicked,
+      CASE WHEN NOT list_contains(article_ids_clicked, impressions.article) THEN 0 WHEN next_read_time IS NULL THEN NULL ELSE CAST(next_read_time >= 30 AS INTEGER) END AS long_read,
+      counters.views, (counters.clicks + 2) / (counters.views + 20) AS click_rate,
+      counters.recent_views, (counters.recent_clicks + 1) / (counters.recent_views + 10) AS recent_click_rate,
+      date_diff('hour', counters.first_seen, impressions.hour_start) AS hours_seen,
+      impressions.article - page_article AS newer_than_page
+    FROM impressions
+    JOIN counters USING (article, hour_start)
+    LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = impressions.article`;
+  const clicks = `
+    SELECT user_id, unnest(impression_time_fixed) AS time, unnest(article_id_fixed) AS article, unnest(read_time_fixed) AS read_time,
+      unnest(scroll_percentage_fixed) AS scroll
+    FROM read_parquet('${data}/HISTORY')`;
+  const history = `
+    WITH clicks AS (${clicks.replace('HISTORY', 'train_history.parquet')} UNION ${clicks.replace('HISTORY', 'validation_history.parquet')})
+    SELECT clicks.*, articles.premium, CAST(least(5, floor(log2(1 + coalesce(read_time, 0)))) AS INTEGER) AS read_bucket
+    FROM clicks LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = clicks.article`;
+  const articleIds = { type: 'vocabulary', minCount: 5 } as const;
+
+  return {
+    name: 'ebnerd',
+    keys: { request: 'impression_id', user: 'user_id', time: 'impression_time' },
+    surfaces: {
+      front_page: { source: { sql: rows }, where: 'page_article IS NULL', viewType: `['desktop', 'mobile', 'tablet'][device_type]`, viewTypes: ['desktop', 'mobile', 'tablet'] },
+      article_page: { source: { sql: rows }, where: 'page_article IS NOT NULL', viewType: `['desktop', 'mobile', 'tablet'][device_type]`, viewTypes: ['desktop', 'mobile', 'tablet'] },
+    },
+    features: {
+      is_sso_user: { kind: 'categorical', side: 'request' },
+      is_subscriber: { kind: 'categorical', side: 'request' },
+      gender: { kind: 'categorical', side: 'request' },
+      postcode: { kind: 'categorical', side: 'request' },
+      age: { kind: 'categorical', side: 'request' },
+      hour: { kind: 'categorical', side: 'request', column: 'hour(impression_time)' },
+      shown: { kind: 'number', side: 'request', encoding: { type: 'bucket', count: 16 } },
+      page_article: { kind: 'categorical', side: 'request', surfaces: ['article_page'], table: 'article', encoding: articleIds },
+      newer_than_page: { kind: 'number', side: 'candidate', surfaces: ['article_page'], encoding: { type: 'quantile' } },
+      history: {
+        kind: 'sequence',
+        length: 50,
+        events: { source: { sql: history }, user: 'user_id', time: 'time' },
+        fields: {
+          article: { table: 'article', encoding: articleIds },
+          premium: { table: 'premium' },
+          read: { column: 'read_bucket' },
+          gap: { kind: 'time_gap' },
+        },
+      },
+      article: { kind: 'categorical', side: 'candidate', encoding: articleIds },
+      premium: { kind: 'categorical', side: 'candidate' },
+      article_length: { kind: 'number', side: 'candidate', encoding: { type: 'quantile' } },
+      views: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
+      click_rate: { kind: 'number', side: 'candidate', encoding: { type: 'quantile' } },
+      recent_views: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
+      recent_click_rate: { kind: 'number', side: 'candidate', encoding: { type: 'quantile' } },
+      hours_seen: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
+    },
+    tasks: {
+      click: { label: 'clicked' },
+      long_read: { label: 'long_read', weight: 0.3 },
+    },
+    // Train on the train week but its last day, which chooses the epoch; report on the validation week.
+    split: { validationFrom: '2023-05-24T07:00:00', testFrom: '2023-05-25T07:00:00' },
+  };
+});

@@ -1,0 +1,79 @@
+import { defineConfig } from 'onefold/config';
+
+/**
+ * KuaiRand-Pure, standard log of 2022-04-25 .. 05-08: five tabs of one short-video app as five surfaces.
+ *
+ * Leakage: the monthly video statistics that come with the data average over the test days, so they are not read. The
+ * sequences of watched and liked videos all end on 04-24, before the first row; `recent` adds clicks of the log itself,
+ * joined strictly before each row. play_time_ms and the stay times are known only after the impression: not features.
+ */
+export default defineConfig(({ data }) => {
+  const log = `read_csv('${data}/log_standard_4_25_to_5_08_pure.csv.gz')`;
+  const rows = `
+    WITH sequences AS (
+      SELECT user_id, str_split(watch_seq, ' ') AS watched, str_split(like_seq, ' ') AS liked, str_split(long_watch_seq, ' ') AS long_watched
+      FROM read_csv('${data}/user_sequences_to_4_24.csv.gz', types = {'watch_seq': 'VARCHAR', 'like_seq': 'VARCHAR', 'long_watch_seq': 'VARCHAR'})
+    )
+    SELECT log.*, users.* EXCLUDE (user_id), videos.* EXCLUDE (video_id, tag), str_split(CAST(videos.tag AS VARCHAR), ',') AS tags,
+      sequences.watched, sequences.liked, sequences.long_watched,
+      CAST(to_timestamp(log.time_ms / 1000) AS DATE) - CAST(videos.upload_dt AS DATE) AS video_age_days
+    FROM ${log} AS log
+    LEFT JOIN read_csv('${data}/user_features_pure.csv.gz') AS users USING (user_id)
+    LEFT JOIN read_csv('${data}/video_features_basic_pure.csv.gz', types = {'tag': 'VARCHAR'}) AS videos USING (video_id)
+    LEFT JOIN sequences USING (user_id)`;
+  const tab = (number: number) => ({ source: { sql: rows }, where: `tab = ${number}` });
+  const video = { type: 'vocabulary', minCount: 2 } as const;
+
+  return {
+    name: 'kuairand',
+    // Rows of one user at one moment are one page load.
+    keys: { request: `user_id || '-' || time_ms`, user: 'user_id', time: 'time_ms', timeUnit: 'ms' },
+    surfaces: { tab_1: tab(1), tab_0: tab(0), tab_4: tab(4), tab_6: tab(6), tab_2: tab(2) },
+    features: {
+      user_id: { kind: 'categorical', side: 'request', encoding: { type: 'vocabulary', minCount: 5 } },
+      user_active_degree: { kind: 'categorical', side: 'request' },
+      is_lowactive_period: { kind: 'categorical', side: 'request' },
+      is_live_streamer: { kind: 'categorical', side: 'request' },
+      is_video_author: { kind: 'categorical', side: 'request' },
+      follow_user_num_range: { kind: 'categorical', side: 'request' },
+      fans_user_num_range: { kind: 'categorical', side: 'request' },
+      friend_user_num_range: { kind: 'categorical', side: 'request' },
+      register_days: { kind: 'number', side: 'request', encoding: { type: 'log' } },
+      onehot_feat0: { kind: 'categorical', side: 'request' },
+      onehot_feat1: { kind: 'categorical', side: 'request' },
+      onehot_feat2: { kind: 'categorical', side: 'request' },
+      onehot_feat3: { kind: 'categorical', side: 'request' },
+      onehot_feat6: { kind: 'categorical', side: 'request' },
+      onehot_feat7: { kind: 'categorical', side: 'request' },
+      onehot_feat8: { kind: 'categorical', side: 'request' },
+      hour: { kind: 'categorical', side: 'request', column: 'CAST(hourmin / 100 AS INTEGER)' },
+      watched: { kind: 'sequence', length: 50, fields: { video: { column: 'watched', table: 'video_id', encoding: video } } },
+      liked: { kind: 'sequence', length: 50, fields: { video: { column: 'liked', table: 'video_id', encoding: video } } },
+      long_watched: { kind: 'sequence', length: 50, fields: { video: { column: 'long_watched', table: 'video_id', encoding: video } } },
+      recent: {
+        kind: 'sequence',
+        length: 20,
+        events: { source: { sql: `SELECT * FROM ${log}` }, where: 'is_click = 1', user: 'user_id', time: 'time_ms', timeUnit: 'ms' },
+        fields: { video: { column: 'video_id', table: 'video_id', encoding: video }, tab: { column: 'tab', table: 'event_tab' }, gap: { kind: 'time_gap' } },
+      },
+      video_id: { kind: 'categorical', side: 'candidate', encoding: video },
+      author_id: { kind: 'categorical', side: 'candidate' },
+      video_type: { kind: 'categorical', side: 'candidate' },
+      upload_type: { kind: 'categorical', side: 'candidate' },
+      music_id: { kind: 'categorical', side: 'candidate', encoding: { type: 'vocabulary', minCount: 10 } },
+      music_type: { kind: 'categorical', side: 'candidate' },
+      tags: { kind: 'multi', side: 'candidate', maxLength: 8 },
+      duration: { kind: 'number', side: 'candidate', column: 'duration_ms', encoding: { type: 'bucket', count: 24 } },
+      video_age_days: { kind: 'number', side: 'candidate', encoding: { type: 'bucket', count: 16 } },
+    },
+    tasks: {
+      click: { label: 'is_click' },
+      long_view: { label: 'long_view', weight: 0.5 },
+      like: { label: 'is_like', weight: 0.2 },
+    },
+    split: {
+      validationFrom: '2022-05-04T00:00:00+08:00',
+      testFrom: '2022-05-06T00:00:00+08:00',
+    },
+  };
+});

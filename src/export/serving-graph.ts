@@ -1,0 +1,123 @@
+import type { Model, Side } from '../config/project.js';
+import { ABSENT_ROW, type ColumnState, type EncoderSet } from '../data/encoder-state.js';
+import type { Tensor } from '../graph/tensor.js';
+import { constant, input, parameter, scalar } from '../graph/inputs.js';
+import { add, div, maximum, sub } from '../graph/ops/elementwise.js';
+import { sigmoid } from '../graph/ops/activations.js';
+import { cast, equal, greater, where } from '../graph/ops/select.js';
+import { concat } from '../graph/ops/concat.js';
+import { gather } from '../graph/ops/gather.js';
+import { matmul } from '../graph/ops/matmul.js';
+import { reduceMax, reduceSum } from '../graph/ops/reduce.js';
+import { reshape } from '../graph/ops/reshape.js';
+import { slice } from '../graph/ops/slice.js';
+import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout } from '../model/layout.js';
+import type { BlockInputs } from '../model/inputs.js';
+import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
+import { forward } from '../model/presets.js';
+import { Scope } from '../model/scope.js';
+
+/** Name of the graph input with each request's view-type index (int64 [requests]). */
+export const VIEW_TYPE_INPUT = 'view_type';
+
+/** Name of the initializer that holds one embedding table's rows. */
+export const tableInitializer = (table: string): string => `table.${table}`;
+
+/** What the exported ONNX model takes and gives. */
+export interface ServingGraph {
+  /** Probability per task, name → tensor `[candidates]`. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Embedding tables it reads, with their width. */
+  readonly tables: readonly { readonly name: string; readonly width: number; readonly rows: number }[];
+  /** Encoded columns that are its inputs. */
+  readonly columns: readonly ColumnState[];
+}
+
+export interface ServingGraphOptions {
+  readonly model: Model;
+  readonly layout: ModelLayout;
+  readonly encoders: EncoderSet;
+  readonly surface: string;
+  /** Added to a task's logit: undoes negative down-sampling. */
+  readonly logitOffsets: Readonly<Record<string, number>>;
+}
+
+const rowsOf = (side: Side): string => (side === 'request' ? 'requests' : 'candidates');
+
+/** An id column's input int64 `[rows]`; an ids column's int64 `[rows, length]`, padded with −1. */
+const idInput = (column: ColumnState): Tensor =>
+  column.kind === 'id'
+    ? input(column.name, 'int64', [rowsOf(column.side)])
+    : input(column.name, 'int64', [rowsOf(column.side), `length:${column.name}`]);
+
+/** Pools the rows of a padded id list `[rows, length]`; an empty list gives zeros, as the training kernel does. */
+const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['pooling'], 'single'>, width: number): Tensor => {
+  const [rows, length] = [ids.shape[0]!, ids.shape[1]!];
+  const present = greater(ids, constant(BigInt64Array.of(-1n), 'int64', [1, 1]));
+  const mask = cast(present, 'float32');
+  const vectors = gather(table, maximum(ids, constant(BigInt64Array.of(0n), 'int64', [1, 1])));
+  if (pooling === 'max') {
+    const floor = where(reshape(present, [rows, length, 1]), vectors, scalar(-3e38));
+    const some = greater(reduceSum(mask, [1], { keepDims: true }), scalar(0));
+    return where(some, reduceMax(floor, [1]), scalar(0));
+  }
+  const sum = reshape(matmul(reshape(mask, [rows, 1, length]), vectors), [rows, width]);
+  return pooling === 'sum' ? sum : div(sum, maximum(reduceSum(mask, [1], { keepDims: true }), scalar(1)));
+};
+
+/**
+ * The forward-only graph of one surface: encoded columns in, probabilities out. Tables are looked up inside it, so any
+ * ONNX runtime scores with the file alone. What the surface lacks is folded into constants: its features' absent rows,
+ * the other surfaces' towers and its own surface embedding need no input.
+ */
+export const buildServingGraph = ({ model, layout, encoders, surface, logitOffsets }: ServingGraphOptions): ServingGraph => {
+  const columns = new Map(encoders.columns.map((column) => [column.name, column]));
+  const used = new Map<string, ColumnState>();
+  const tables = new Map<string, { name: string; width: number; rows: number }>();
+  // An index of zeros per row turns a one-row constant into [rows, width] without knowing how many rows there are.
+  const zeroIndex = (side: Side): Tensor => {
+    const rows = side === 'request' ? input(VIEW_TYPE_INPUT, 'int64', ['requests']) : input(INPUT.rowToRequest, 'int64', ['candidates']);
+    return sub(rows, rows);
+  };
+  const repeatRow = (row: Tensor, side: Side): Tensor => gather(row, zeroIndex(side));
+  const tableOf = (block: LookupBlock, slot: LookupSlot): Tensor => {
+    const fused = layout.fusedTables.find((one) => one.width === block.width)!;
+    const { name, rows } = fused.tables.find((one) => one.base === slot.base)!;
+    tables.set(name, { name, width: block.width, rows });
+    return parameter(tableInitializer(name), [rows, block.width]);
+  };
+  const lookup = (block: LookupBlock, slot: LookupSlot): Tensor => {
+    const table = tableOf(block, slot);
+    if (slot.column === VIEW_TYPE_COLUMN) return gather(table, input(VIEW_TYPE_INPUT, 'int64', ['requests']));
+    const fixedRow = slot.column === SURFACE_COLUMN ? encoders.surfaces.indexOf(surface) : ABSENT_ROW;
+    const column = columns.get(slot.column);
+    if (column === undefined || !column.surfaces.includes(surface)) return repeatRow(slice(table, 0, fixedRow, fixedRow + 1), block.side);
+    used.set(column.name, column);
+    return slot.pooling === 'single' ? gather(table, idInput(column)) : pooledRows(table, idInput(column), slot.pooling, block.width);
+  };
+  const denseParts = (block: DenseBlock): Tensor[] =>
+    block.slots.map((slot) => {
+      const column = columns.get(slot.column)!;
+      if (!column.surfaces.includes(surface)) return repeatRow(constant(new Float32Array(slot.size), 'float32', [1, slot.size]), block.side);
+      used.set(column.name, column);
+      const values = input(column.name, 'float32', [rowsOf(block.side), slot.size - 1]);
+      // NaN is the only value that differs from itself: it marks what is missing.
+      const present = equal(values, values);
+      return concat([where(present, values, scalar(0)), slice(cast(present, 'float32'), 1, 0, 1)], 1);
+    });
+  const join = (parts: readonly Tensor[]): Tensor => (parts.length === 1 ? parts[0]! : concat(parts, 1));
+  const inputs: BlockInputs = {
+    blocks: layout.blocks.map((block) => join(block.slots.map((slot) => lookup(block, slot)))),
+    dense: layout.dense.map((block) => join(denseParts(block))),
+  };
+  const logits = forward(Scope.root({ serving: true }), { model, layout, surfaces: [surface], inputs });
+  const outputs = Object.fromEntries(
+    layout.tasks.flatMap((task, index) => {
+      if (!task.surfaces.includes(surface)) return [];
+      const own = reshape(slice(logits, 1, index, index + 1), ['candidates']);
+      const offset = logitOffsets[task.name] ?? 0;
+      return [[task.name, sigmoid(offset === 0 ? own : add(own, scalar(offset)))]];
+    }),
+  );
+  return { outputs, tables: [...tables.values()], columns: [...used.values()] };
+};

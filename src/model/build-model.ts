@@ -1,0 +1,32 @@
+import type { Model, Project } from '../config/project.js';
+import type { EncoderSet } from '../data/encoder-state.js';
+import { blockInputs } from './inputs.js';
+import type { ModelGraph } from './model-graph.js';
+import { planLayout } from './plan-layout.js';
+import { forward } from './presets.js';
+import { Scope } from './scope.js';
+
+/** Surface groups a model is trained on: one group of all for `unified`, one per surface otherwise. */
+export const surfaceGroups = (project: Project, model: Model): readonly (readonly string[])[] => {
+  const surfaces = project.surfaces.map((surface) => surface.name);
+  return model.preset === 'unified' ? [surfaces] : surfaces.map((surface) => [surface]);
+};
+
+/**
+ * Builds a model's forward graph for training and evaluation.
+ *
+ * @param surfaces one of {@link surfaceGroups}
+ * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
+ */
+export const buildModelGraph = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelGraph => {
+  const planned = planLayout(project, encoders, model, surfaces);
+  const scope = Scope.root({ serving: false });
+  const inputs = blockInputs(planned);
+  const logits = forward(scope, { model, layout: planned, surfaces, inputs });
+  return {
+    layout: { ...planned, dropout: scope.dropoutInputs },
+    parameters: scope.parameters,
+    blocks: inputs.blocks,
+    logits,
+  };
+};

@@ -1,0 +1,53 @@
+import type { Tensor } from '../graph/tensor.js';
+import { constant, input } from '../graph/inputs.js';
+import { add, mul } from '../graph/ops/elementwise.js';
+import { concat } from '../graph/ops/concat.js';
+import { splitRows } from '../graph/ops/split-rows.js';
+import { dense, mlp } from './dense.js';
+import { INPUT, type ModelLayout } from './layout.js';
+import type { Scope } from './scope.js';
+
+/** Rows `[candidates, d]`, sorted by surface, as one tensor per surface `[candidates:<surface>, d]`. */
+const routeBySurface = (x: Tensor, surfaces: readonly string[]): readonly Tensor[] =>
+  surfaces.length === 1
+    ? [x]
+    : splitRows(
+        x,
+        input(INPUT.surfaceCandidates, 'int64', [surfaces.length]),
+        surfaces.map((surface) => `candidates:${surface}`),
+      );
+
+/** 1 for each task the surface has; null when it has them all. */
+const taskMask = (layout: ModelLayout, surface: string): Tensor | null => {
+  const has = layout.tasks.map((task) => (task.surfaces.includes(surface) ? 1 : 0));
+  return has.every((one) => one === 1) ? null : constant(Float32Array.from(has), 'float32', [1, has.length]);
+};
+
+/**
+ * Output layers: every surface's logits are those of one shared layer plus those of its own tower. The shared layer
+ * carries what all surfaces agree on, so a surface with little traffic learns only how it differs. Rows are routed: a
+ * candidate is computed by its own surface's tower only.
+ *
+ * @param x trunk features `[candidates, d]`, rows in surface order
+ * @param surfaces the surfaces to build towers for: all of the layout's, or the one that is exported
+ * @returns logits `[candidates, tasks]`; 0 for a task that the row's surface lacks
+ */
+export const surfaceHeads = (
+  scope: Scope,
+  x: Tensor,
+  options: { readonly layout: ModelLayout; readonly surfaces: readonly string[]; readonly tower: readonly number[]; readonly dropout: number },
+): Tensor => {
+  const tasks = options.layout.tasks.length;
+  const shared = options.layout.surfaces.length > 1 ? dense(tasks)(scope.child('shared_head'), x) : null;
+  const routed = routeBySurface(x, options.surfaces);
+  const routedShared = shared === null ? null : routeBySurface(shared, options.surfaces);
+  const logits = options.surfaces.map((surface, index) => {
+    const own = scope.child(`tower.${surface}`);
+    const hidden = mlp(options.tower, { dropout: options.dropout })(own, routed[index]!);
+    const head = dense(tasks)(own.child('head'), hidden);
+    const sum = routedShared === null ? head : add(head, routedShared[index]!);
+    const mask = taskMask(options.layout, surface);
+    return mask === null ? sum : mul(sum, mask);
+  });
+  return logits.length === 1 ? logits[0]! : concat(logits, 0);
+};
