@@ -1,0 +1,82 @@
+import type { Emitter, OpDefinition } from '../definition.js';
+import { requireSameDType } from '../elementwise.js';
+import { GraphError } from '../errors.js';
+import { broadcastShapes, describeTensor, dimProduct } from '../shapes.js';
+import { booleanAttribute, makeNode } from '../tensor.js';
+import type { Dim, Tensor } from '../tensor.js';
+import { sumTo } from './reduce-sum.js';
+import { reshape } from './reshape.js';
+
+/** Which operands of `matmul` are used with their last two axes swapped. */
+export interface MatmulOptions {
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+}
+
+const describe = (tensor: Tensor, transposed: boolean): string => `${describeTensor(tensor)}${transposed ? ' transposed' : ''}`;
+
+/**
+ * Matrix product over the last two axes; leading axes are batches and broadcast.
+ * @throws GraphError `shape` when the inner dims differ or an operand has rank below 2.
+ */
+export const matmul = (a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor => {
+  const { transposeA = false, transposeB = false } = options;
+  const dtype = requireSameDType('matmul', [a, b]);
+  if (a.shape.length < 2 || b.shape.length < 2) {
+    throw new GraphError('shape', `matmul: ${describeTensor(a)} and ${describeTensor(b)} need rank 2 or more`);
+  }
+  const [rows, inner] = matrixDims(a, transposeA);
+  const [innerOfB, columns] = matrixDims(b, transposeB);
+  if (inner !== innerOfB) {
+    throw new GraphError(
+      'shape',
+      `matmul: inner dims differ (${inner} and ${innerOfB}): ${describe(a, transposeA)} and ${describe(b, transposeB)}`,
+    );
+  }
+  const batch = broadcastShapes('matmul', [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  return makeNode('matmul', dtype, [...batch, rows, columns], [a, b], { transposeA, transposeB });
+};
+
+const matrixDims = (tensor: Tensor, transposed: boolean): [Dim, Dim] => {
+  const [rows, columns] = tensor.shape.slice(-2) as [Dim, Dim];
+  return transposed ? [columns, rows] : [rows, columns];
+};
+
+/** All but the last axis as one: the batches of a product with one matrix are more rows of it. */
+const flattened = (tensor: Tensor): Tensor =>
+  reshape(tensor, [dimProduct(tensor.shape.slice(0, -1)), tensor.shape[tensor.shape.length - 1]!]);
+
+/** `matmul`: dA = G·Bᵀ, dB = Aᵀ·G, summed over batches along which an operand was broadcast. */
+export const matmulDefinition: OpDefinition = {
+  kind: 'matmul',
+  gradient: (node, gradient) => {
+    const [a, b] = node.inputs as [Tensor, Tensor];
+    const [transposeA, transposeB] = [booleanAttribute(node, 'transposeA'), booleanAttribute(node, 'transposeB')];
+    const ofA = transposeA
+      ? matmul(b, gradient, { transposeA: transposeB, transposeB: true })
+      : matmul(gradient, b, { transposeB: !transposeB });
+    const flat = b.shape.length === 2 && a.shape.length > 2 && !transposeA;
+    const [left, right] = flat ? [flattened(a), flattened(gradient)] : [a, gradient];
+    const ofB = transposeB
+      ? matmul(right, left, { transposeA: true, transposeB: transposeA })
+      : matmul(left, right, { transposeA: !transposeA });
+    return [sumTo(ofA, a.shape), sumTo(ofB, b.shape)];
+  },
+  emit: (node, emitter) => {
+    const [a, b] = node.inputs as [Tensor, Tensor];
+    const [transposeA, transposeB] = [booleanAttribute(node, 'transposeA'), booleanAttribute(node, 'transposeB')];
+    // ONNX Runtime has FusedMatMul on the CPU for single precision alone.
+    if (emitter.allowContrib && (transposeA || transposeB) && node.dtype === 'float32') {
+      const flags = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 } };
+      return emitter.node('FusedMatMul', [emitter.value(a), emitter.value(b)], flags, 'com.microsoft');
+    }
+    return emitter.node('MatMul', [emitOperand(a, transposeA, emitter), emitOperand(b, transposeB, emitter)]);
+  },
+};
+
+const emitOperand = (tensor: Tensor, transposed: boolean, emitter: Emitter): string => {
+  if (!transposed) return emitter.value(tensor);
+  const perm = tensor.shape.map((_, axis) => axis);
+  perm.push(...perm.splice(-2).reverse());
+  return emitter.node('Transpose', [emitter.value(tensor)], { perm: { ints: perm } });
+};
