@@ -35,7 +35,7 @@ export interface KeysConfig {
   readonly timeUnit?: 's' | 'ms' | 'us';
 }
 
-export interface SurfaceConfig {
+export interface SurfaceConfig<T extends string = string> {
   readonly source: Source;
   /** A DuckDB condition: only rows that meet it belong to this surface. */
   readonly where?: string;
@@ -45,7 +45,7 @@ export interface SurfaceConfig {
   /** The view types that may occur; any other value is a bad row. Learned from the training range when left out. */
   readonly viewTypes?: readonly string[];
   /** Keep every positive of `task` and this fraction of its negatives, in the training split only. */
-  readonly negativeSampling?: { readonly task: string; readonly rate: number };
+  readonly negativeSampling?: { readonly task: T; readonly rate: number };
 }
 
 /** Differences of one feature on one surface. */
@@ -80,7 +80,7 @@ interface FeatureBase<S extends string> {
   readonly surfaces?: readonly S[];
   /** Column or DuckDB expression. Default: the feature's name. */
   readonly column?: string;
-  readonly on?: { readonly [K in S]?: OnSurfaceConfig };
+  readonly on?: Readonly<Partial<Record<S, OnSurfaceConfig>>>;
   readonly unit?: string;
   /** Known only in training (the position an ad was shown at): scored with this raw value instead. */
   readonly trainingOnly?: { readonly serveAs: string | number };
@@ -174,7 +174,7 @@ export type FeatureConfig<S extends string = string> =
 export interface TaskConfig<S extends string = string> {
   /** DuckDB expression giving 0, 1, a boolean, or NULL (no label for this row). */
   readonly label: string;
-  readonly on?: { readonly [K in S]?: { readonly label: string } };
+  readonly on?: Readonly<Partial<Record<S, { readonly label: string }>>>;
   /** Surfaces that have the task. Default: all. */
   readonly surfaces?: readonly S[];
   /** Weight of the task's loss. Default 1. */
@@ -187,7 +187,7 @@ export type SplitConfig =
   /** Fractions of the time-ordered requests, of all surfaces together. Default 0.1 and 0.1. */
   | { readonly validation: number; readonly test: number };
 
-export interface ModelConfig {
+export interface ModelConfig<T extends string = string> {
   /** `separate`: a model per surface on its own features. `unified`: one for all. `linear`: logistic regression per surface. */
   readonly preset: 'separate' | 'unified' | 'linear';
   /** Default width 16. */
@@ -200,10 +200,10 @@ export interface ModelConfig {
   readonly tower?: readonly number[];
   /** Fraction of hidden units dropped in training. Default 0. */
   readonly dropout?: number;
-  readonly training?: TrainingConfig;
+  readonly training?: TrainingConfig<T>;
 }
 
-export interface TrainingConfig {
+export interface TrainingConfig<T extends string = string> {
   readonly seed?: number;
   /** Candidates per batch. Default 2048. */
   readonly batchSize?: number;
@@ -226,7 +226,7 @@ export interface TrainingConfig {
   /** Global norm to which dense gradients are clipped; 0 turns it off. Default 10. */
   readonly clipNorm?: number;
   /** Stop after `patience` evaluations without a better `metric` on the validation split; the best step is kept. */
-  readonly earlyStopping?: { readonly metric?: 'logLoss' | 'auc' | 'gauc'; readonly task?: string; readonly patience?: number } | false;
+  readonly earlyStopping?: { readonly metric?: 'logLoss' | 'auc' | 'gauc'; readonly task?: T; readonly patience?: number } | false;
   /** Evaluations per epoch. Default 1. */
   readonly evaluationsPerEpoch?: number;
   /** Threads of the engine. Default: the machine's, at most 8. */
@@ -240,7 +240,7 @@ export interface ProjectConfig<S extends string = string, F extends string = str
   readonly workspace?: string;
   /** Keys of every surface that does not say otherwise. */
   readonly keys?: KeysConfig;
-  readonly surfaces: Readonly<Record<S, SurfaceConfig>>;
+  readonly surfaces: Readonly<Record<S, SurfaceConfig<NoInfer<T>>>>;
   readonly features: Readonly<Record<F, FeatureConfig<NoInfer<S>>>>;
   readonly tasks: Readonly<Record<T, TaskConfig<NoInfer<S>>>>;
   readonly split?: SplitConfig;
@@ -252,11 +252,11 @@ export interface ProjectConfig<S extends string = string, F extends string = str
     /** Candidates per prepared shard. Default 500 000. */
     readonly shardCandidates?: number;
     /** Column with the true probability of `task` (simulated data only): kept for evaluation, never a feature. */
-    readonly truth?: { readonly [K in T]?: string };
+    readonly truth?: Readonly<Partial<Record<NoInfer<T>, string>>>;
   };
-  /** Models that `onefold train NAME` knows. Default: `separate` and `unified`, each with its preset. */
-  readonly models?: Readonly<Record<string, ModelConfig>>;
-  readonly training?: TrainingConfig;
+  /** Models that `onefold train NAME` knows. Default: `separate`, `unified` and `linear`, each with its preset. */
+  readonly models?: Readonly<Record<string, ModelConfig<NoInfer<T>>>>;
+  readonly training?: TrainingConfig<NoInfer<T>>;
 }
 
 /** A config with its defaults filled in and its names resolved: what every other room reads. */
