@@ -1,0 +1,38 @@
+import type { ModelLayout, ParameterSpec } from '../model/layout.js';
+
+/** Raised when older code could not read what newer code writes. */
+export const CHECKPOINT_VERSION = 1;
+
+/** The data files of every checkpoint, in the order they are written. */
+export const CHECKPOINT_FILES = ['dense.safetensors', 'tables.safetensors', 'optimizer.safetensors'] as const;
+export type CheckpointFile = (typeof CHECKPOINT_FILES)[number];
+
+/** What a checkpoint says about itself; `checkpoint.json`. No clock and no machine in it: the same run gives the same bytes. */
+export interface CheckpointManifest {
+  readonly version: typeof CHECKPOINT_VERSION;
+  readonly model: string;
+  /** Hash of the config and data the model was trained with. */
+  readonly configHash: string;
+  readonly seed: number;
+  /** Optimizer steps taken. */
+  readonly step: number;
+  /** Epochs begun before this step, from 0. */
+  readonly epoch: number;
+  readonly layout: ModelLayout;
+  readonly parameters: readonly ParameterSpec[];
+  /** What the training loop needs to go on; opaque here. */
+  readonly progress: unknown;
+  readonly files: Readonly<Record<CheckpointFile, { readonly bytes: number; readonly sha256: string }>>;
+}
+
+/** What the caller of a save knows; the rest comes from the engine and the files. */
+export type CheckpointIdentity = Pick<CheckpointManifest, 'model' | 'configHash' | 'seed' | 'epoch' | 'progress'>;
+
+/** Name of a fused table's weights `[rows, width]` in `tables.safetensors`. */
+export const tableWeightsName = (width: number): string => `table.${width}.weights`;
+
+/** Name of a fused table's row-wise Adagrad accumulators `[rows]` in `tables.safetensors`. */
+export const tableAccumulatorsName = (width: number): string => `table.${width}.accumulators`;
+
+/** Name of a parameter's first or second Adam moment in `optimizer.safetensors`. */
+export const momentName = (moment: 'first' | 'second', parameter: string): string => `${moment}.${parameter}`;
