@@ -43,6 +43,8 @@ export interface OpDefinition {
   readonly gradient?: (node: Tensor, outputGradient: Tensor) => readonly (Tensor | undefined)[];
   /** The same for an op of several parts: one gradient a part, undefined for parts that do not reach the output. */
   readonly partsGradient?: (node: Tensor, partGradients: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[];
+  /** Inputs that `emit` reads where not all: the others serve the gradient and are not part of a forward graph. */
+  readonly reads?: (node: Tensor) => readonly Tensor[];
   /** Writes the node; gives its value, or one value a part. */
   readonly emit: (node: Tensor, emitter: Emitter) => string | readonly string[];
 }

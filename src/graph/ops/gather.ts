@@ -1,6 +1,6 @@
 /** Row lookup and its gradient, the deterministic sum of rows by index. */
 import type { Emitter, OpDefinition } from '../definition.js';
-import { emitDim, emitShape } from '../emit-shape.js';
+import { emitDim, emitShape, isShapeKnown } from '../emit-shape.js';
 import { GraphError } from '../errors.js';
 import { ONNX_DTYPE } from '../onnx/dtypes.js';
 import { describeTensor, dimProduct, sameShape } from '../shapes.js';
@@ -53,6 +53,7 @@ export const gatherDefinition: OpDefinition = {
 export const scatterRowsDefinition: OpDefinition = {
   kind: 'scatterRows',
   gradient: ({ inputs: [, indices] }, gradient) => [gather(gradient, indices!), undefined, undefined],
+  reads: ({ inputs: [updates, indices, like] }) => [updates!, indices!, ...(isShapeKnown(like!.shape) ? [] : [like!])],
   emit: (node, emitter) => {
     const [updates, indices, like] = node.inputs as [Tensor, Tensor, Tensor];
     const width = dimProduct(like.shape.slice(1));
@@ -79,6 +80,9 @@ const emitOneHotSums = (updates: string, index: string, rows: number, node: Tens
   const oneHot = emitter.node('Cast', [emitter.node('Equal', [positive, ids])], {
     to: { int: ONNX_DTYPE[node.dtype] },
   });
+  if (emitter.allowContrib && node.dtype === 'float32') {
+    return emitter.node('FusedMatMul', [oneHot, updates], { transA: { int: 1 } }, 'com.microsoft');
+  }
   return emitter.node('MatMul', [emitter.node('Transpose', [oneHot], { perm: { ints: [1, 0] } }), updates]);
 };
 

@@ -76,6 +76,7 @@ const segmentsOf = (node: Tensor): [Tensor, Segments] => {
 export const broadcastRowsDefinition: OpDefinition = {
   kind: 'broadcastRows',
   gradient: (node, gradient) => [segmentSum(gradient, ...segmentsOf(node))],
+  reads: (node) => node.inputs.slice(0, 2),
   emit: (node, emitter) =>
     emitter.node('Gather', [emitter.value(node.inputs[0]!), emitter.value(node.inputs[1]!)], { axis: { int: 0 } }),
 };
@@ -84,6 +85,7 @@ export const broadcastRowsDefinition: OpDefinition = {
 export const segmentSumDefinition: OpDefinition = {
   kind: 'segmentSum',
   gradient: (node, gradient) => [broadcastRows(gradient, ...segmentsOf(node))],
+  reads: ({ inputs: [x, , slots, mask] }) => [x!, slots!, mask!],
   emit: (node, emitter) => {
     const [x, , slots, mask] = node.inputs as [Tensor, Tensor, Tensor, Tensor];
     const width = dimProduct(x.shape.slice(1));
