@@ -1,12 +1,17 @@
 /** Errors that a user's config code raises, told as problems of the config with their line. */
-import { basename } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { ConfigError, OnefoldError } from './errors.js';
 
-/** `onefold.config.ts:12:5`, from the first frame of the stack (or line of the message) that is in the file. */
+/**
+ * `onefold.config.ts:12:5`: where a parse error points, which may be a file that the config imports, else the first
+ * frame of the stack that is in the config.
+ */
 const placeIn = (error: Error, file: string): string => {
-  const text = `${error.message}\n${error.stack ?? ''}`;
-  const at = text.indexOf(`${file}:`);
-  const position = at < 0 ? null : /^\d+(:\d+)?/.exec(text.slice(at + file.length + 1));
+  const parse = /^ParseError: [^\n]*\n\s*(\S.*?):(\d+:\d+)/.exec(error.message);
+  if (parse !== null) return `${relative(dirname(file), parse[1]!)}:${parse[2]!}`;
+  const stack = error.stack ?? '';
+  const at = stack.indexOf(`${file}:`);
+  const position = at < 0 ? null : /^\d+(:\d+)?/.exec(stack.slice(at + file.length + 1));
   return position === null ? basename(file) : `${basename(file)}:${position[0]}`;
 };
 

@@ -9,7 +9,10 @@ type Found = z.core.$ZodIssue;
 /** An issue with its path still in parts, so that the entry it spoils can be found. */
 export interface LocatedIssue extends Issue {
   readonly keys: ConfigPath;
-  /** An unknown key leaves the rest of its entry readable. */
+  /**
+   * Whether later checks should leave the entry out. A key nothing like a known one leaves the rest readable; a
+   * misspelt one means that the option it stands for would be reported as missing, too.
+   */
   readonly spoils: boolean;
 }
 
@@ -36,7 +39,7 @@ const unknownKeys = (issue: z.core.$ZodIssueUnrecognizedKeys, path: ConfigPath):
   const known = issue.message.split(', ');
   return issue.keys.map((key) => ({
     keys: [...path, key],
-    spoils: false,
+    spoils: closest(key, known) !== undefined,
     path: joinPath([...path, key]),
     message: `unknown option ${JSON.stringify(key)}`,
     expected: `one of ${known.join(', ')}`,
