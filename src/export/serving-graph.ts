@@ -2,15 +2,21 @@ import type { Model, Side } from '../config/project.js';
 import { ABSENT_ROW, type ColumnState, type EncoderSet } from '../data/encoder-state.js';
 import type { Tensor } from '../graph/tensor.js';
 import { constant, input, parameter, scalar } from '../graph/inputs.js';
-import { add, div, maximum, sub } from '../graph/ops/elementwise.js';
-import { sigmoid } from '../graph/ops/activations.js';
-import { cast, equal, greater, where } from '../graph/ops/select.js';
+import { add } from '../graph/ops/add.js';
+import { cast } from '../graph/ops/cast.js';
+import { equal, greater } from '../graph/ops/comparison.js';
 import { concat } from '../graph/ops/concat.js';
+import { div } from '../graph/ops/div.js';
 import { gather } from '../graph/ops/gather.js';
 import { matmul } from '../graph/ops/matmul.js';
-import { reduceMax, reduceSum } from '../graph/ops/reduce.js';
+import { maximum } from '../graph/ops/maximum.js';
+import { reduceMax } from '../graph/ops/reduce-max.js';
+import { reduceSum } from '../graph/ops/reduce-sum.js';
 import { reshape } from '../graph/ops/reshape.js';
+import { sigmoid } from '../graph/ops/sigmoid.js';
 import { slice } from '../graph/ops/slice.js';
+import { sub } from '../graph/ops/sub.js';
+import { where } from '../graph/ops/where.js';
 import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout } from '../model/layout.js';
 import type { BlockInputs } from '../model/inputs.js';
 import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
@@ -53,9 +59,9 @@ const idInput = (column: ColumnState): Tensor =>
 /** Pools the rows of a padded id list `[rows, length]`; an empty list gives zeros, as the training kernel does. */
 const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['pooling'], 'single'>, width: number): Tensor => {
   const [rows, length] = [ids.shape[0]!, ids.shape[1]!];
-  const present = greater(ids, constant(BigInt64Array.of(-1n), 'int64', [1, 1]));
+  const present = greater(ids, constant([-1], 'int64', [1, 1]));
   const mask = cast(present, 'float32');
-  const vectors = gather(table, maximum(ids, constant(BigInt64Array.of(0n), 'int64', [1, 1])));
+  const vectors = gather(table, maximum(ids, constant([0], 'int64', [1, 1])));
   if (pooling === 'max') {
     const floor = where(reshape(present, [rows, length, 1]), vectors, scalar(-3e38));
     const some = greater(reduceSum(mask, [1], { keepDims: true }), scalar(0));

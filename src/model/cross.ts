@@ -1,6 +1,7 @@
 import type { Tensor } from '../graph/tensor.js';
-import { add, mul } from '../graph/ops/elementwise.js';
+import { add } from '../graph/ops/add.js';
 import { matmul } from '../graph/ops/matmul.js';
+import { mul } from '../graph/ops/mul.js';
 import { featureWidth, type Module } from './scope.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { Tensor } from '../graph/tensor.js';
-import { add } from '../graph/ops/elementwise.js';
+import { add } from '../graph/ops/add.js';
 import { matmul } from '../graph/ops/matmul.js';
-import { relu } from '../graph/ops/activations.js';
+import { relu } from '../graph/ops/relu.js';
 import { featureWidth, type Module } from './scope.js';
 
 /** Affine layer `x·W + b`, Glorot-uniform weights, zero bias. */

@@ -1,8 +1,8 @@
 import type { Side } from '../config/project.js';
 import type { Tensor } from '../graph/tensor.js';
 import { input } from '../graph/inputs.js';
-import { broadcastRows } from '../graph/ops/broadcast-rows.js';
 import { concat } from '../graph/ops/concat.js';
+import { broadcastRows } from '../graph/ops/segments.js';
 import { INPUT, type ModelLayout } from './layout.js';
 
 /** A model's features before any layer: what is known per request and what is known per candidate. */

@@ -1,8 +1,8 @@
 import type { Model } from '../config/project.js';
 import type { Tensor } from '../graph/tensor.js';
-import { add } from '../graph/ops/elementwise.js';
+import { add } from '../graph/ops/add.js';
 import { concat } from '../graph/ops/concat.js';
-import { reduceSum } from '../graph/ops/reduce.js';
+import { reduceSum } from '../graph/ops/reduce-sum.js';
 import { reshape } from '../graph/ops/reshape.js';
 import { cross } from './cross.js';
 import { dense, mlp, sequential } from './dense.js';

@@ -1,7 +1,7 @@
 import type { Side } from '../config/project.js';
 import type { Dim, Tensor } from '../graph/tensor.js';
 import { input, parameter } from '../graph/inputs.js';
-import { mul } from '../graph/ops/elementwise.js';
+import { mul } from '../graph/ops/mul.js';
 import type { DropoutInput, ParameterSpec } from './layout.js';
 
 /** A layer: takes features `[rows, width]`, gives features of another width. Its parameters live under the scope's name. */

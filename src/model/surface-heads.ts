@@ -1,8 +1,8 @@
 import type { Tensor } from '../graph/tensor.js';
 import { constant, input } from '../graph/inputs.js';
-import { add, mul } from '../graph/ops/elementwise.js';
-import { concat } from '../graph/ops/concat.js';
-import { splitRows } from '../graph/ops/split-rows.js';
+import { add } from '../graph/ops/add.js';
+import { concat, splitRows } from '../graph/ops/concat.js';
+import { mul } from '../graph/ops/mul.js';
 import { dense, mlp } from './dense.js';
 import { INPUT, type ModelLayout } from './layout.js';
 import type { Scope } from './scope.js';
@@ -49,5 +49,5 @@ export const surfaceHeads = (
     const mask = taskMask(options.layout, surface);
     return mask === null ? sum : mul(sum, mask);
   });
-  return logits.length === 1 ? logits[0]! : concat(logits, 0);
+  return logits.length === 1 ? logits[0]! : concat(logits, 0, { dim: 'candidates' });
 };
