@@ -8,7 +8,7 @@ import { topologicalOrder } from '../traverse.js';
 import { ONNX_DTYPE } from './dtypes.js';
 import { GraphWriter } from './graph-writer.js';
 import type { Initializer } from './initializer.js';
-import { ModelProtoSchema, ValueInfoProtoSchema } from './onnx_pb.js';
+import { ModelProtoSchema, TensorShapeProto_DimensionSchema, ValueInfoProtoSchema } from './onnx_pb.js';
 import type { ValueInfoProto } from './onnx_pb.js';
 
 /** Operator set and file format: the first with Gelu, and the one that came with it. */
@@ -54,9 +54,11 @@ const valueInfo = (name: string, tensor: Tensor): ValueInfoProto =>
         value: {
           elemType: ONNX_DTYPE[tensor.dtype],
           shape: {
-            dim: tensor.shape.map((dim) => ({
-              value: typeof dim === 'number' ? { case: 'dimValue', value: BigInt(dim) } : { case: 'dimParam', value: dim },
-            })),
+            dim: tensor.shape.map((dim) =>
+              create(TensorShapeProto_DimensionSchema, {
+                value: typeof dim === 'number' ? { case: 'dimValue', value: BigInt(dim) } : { case: 'dimParam', value: dim },
+              }),
+            ),
           },
         },
       },

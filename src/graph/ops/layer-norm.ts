@@ -5,6 +5,7 @@ import { part } from '../part.js';
 import { describeTensor, sameShape } from '../shapes.js';
 import { makeNode, numberAttribute } from '../tensor.js';
 import type { Tensor } from '../tensor.js';
+import { cast } from './cast.js';
 import { mul } from './mul.js';
 import { reduceMean } from './reduce-mean.js';
 import { sumTo } from './reduce-sum.js';
@@ -34,13 +35,15 @@ export const layerNormDefinition: OpDefinition = {
     if (gradient === undefined) return [];
     const rows = [...x.shape.slice(0, -1), 1];
     const last = [x.shape.length - 1];
-    const inverseDeviation = part(node, 2, x.dtype, rows);
-    const normalized = mul(sub(x, part(node, 1, x.dtype, rows)), inverseDeviation);
+    // ONNX keeps the statistics in single precision whatever the dtype of x.
+    const mean = cast(part(node, 1, 'float32', rows), x.dtype);
+    const inverseDeviation = cast(part(node, 2, 'float32', rows), x.dtype);
+    const normalized = mul(sub(x, mean), inverseDeviation);
     const scaled = mul(gradient, scale);
-    const mean = reduceMean(scaled, last, { keepDims: true });
+    const share = reduceMean(scaled, last, { keepDims: true });
     const projection = reduceMean(mul(scaled, normalized), last, { keepDims: true });
     return [
-      mul(inverseDeviation, sub(sub(scaled, mean), mul(normalized, projection))),
+      mul(inverseDeviation, sub(sub(scaled, share), mul(normalized, projection))),
       sumTo(mul(gradient, normalized), scale.shape),
       sumTo(gradient, scale.shape),
     ];
