@@ -1,0 +1,152 @@
+import { join } from 'node:path';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { TrainingError } from '../config/errors.js';
+import { typescriptKernel } from '../kernels/typescript-kernel.js';
+import { LOGITS } from '../model/layout.js';
+import type { BatchFeeds } from './batch-feeds.js';
+import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
+import { openCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { DenseState } from './dense-state.js';
+import { EmbeddingStore } from './embedding-store.js';
+import type { EngineSpec, StepRates, StepResult } from './engine-protocol.js';
+import { reportFailure, type TrainingFailure } from './failure-report.js';
+import { fillFromFiles } from './fill-tensors.js';
+import { DropoutMasks, addScoringMasks, addStepInputs, batchInputs } from './step-inputs.js';
+import { STEP, type StepModel, blockGradientName } from './step-graph.js';
+
+type Outputs = Readonly<Record<string, Tensor>>;
+
+/** FBGEMM's default. */
+const ADAGRAD_EPSILON = 1e-8;
+
+const openSession = async (model: StepModel, threads: number): Promise<InferenceSession> =>
+  InferenceSession.create(model.onnx, { graphOptimizationLevel: 'all', intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential' });
+
+const numberOf = (outputs: Outputs, name: string): number => (outputs[name]!.data as Float32Array)[0]!;
+
+/** Sums of row losses per surface and task, over labelled rows. */
+const sumLosses = (spec: EngineSpec, feeds: BatchFeeds, rowLosses: Float32Array): Pick<StepResult, 'lossSums' | 'lossCounts'> => {
+  const { surfaces, tasks } = spec.layout;
+  const lossSums = new Float64Array(surfaces.length * tasks.length);
+  const lossCounts = new Float64Array(lossSums.length);
+  const { weights } = feeds.labels!;
+  let entry = 0;
+  for (let surface = 0; surface < surfaces.length; surface += 1) {
+    const end = entry + Number(feeds.surfaceCandidates[surface]!) * tasks.length;
+    for (let task = 0; entry < end; entry += 1, task = task + 1 === tasks.length ? 0 : task + 1) {
+      if (weights[entry] === 0) continue;
+      const cell = surface * tasks.length + task;
+      lossSums[cell] = lossSums[cell]! + rowLosses[entry]!;
+      lossCounts[cell] = lossCounts[cell]! + 1;
+    }
+  }
+  return { lossSums, lossCounts };
+};
+
+/** All state of a model that trains or scores, and the ONNX Runtime sessions that run it. Lives in the engine's thread. */
+export class EngineCore {
+  readonly #spec: EngineSpec;
+  readonly #score: InferenceSession;
+  readonly #train: InferenceSession | undefined;
+  readonly #dense: DenseState;
+  readonly #embeddings: EmbeddingStore;
+  readonly #masks: DropoutMasks;
+  #step = 0;
+
+  private constructor(spec: EngineSpec, score: InferenceSession, train: InferenceSession | undefined) {
+    this.#spec = spec;
+    this.#score = score;
+    this.#train = train;
+    this.#dense = new DenseState(spec.parameters, spec.seed, train !== undefined);
+    this.#embeddings = new EmbeddingStore(typescriptKernel, spec.layout, spec.seed);
+    this.#masks = new DropoutMasks(spec.layout, spec.train?.inputs ?? [], spec.seed);
+  }
+
+  static async create(spec: EngineSpec): Promise<EngineCore> {
+    const score = await openSession(spec.score, spec.threads);
+    const train = spec.train === undefined ? undefined : await openSession(spec.train, spec.threads);
+    return new EngineCore(spec, score, train);
+  }
+
+  /**
+   * One step on one batch. When the loss or a gradient is not finite nothing is applied, and what led there is returned.
+   *
+   * @throws KernelError when an id is outside its table.
+   */
+  async train(feeds: BatchFeeds, rates: StepRates): Promise<StepResult | { readonly failure: TrainingFailure }> {
+    if (this.#train === undefined || feeds.labels === undefined) {
+      throw new TrainingError('this engine only scores', { fix: 'Create the engine with a training configuration.' });
+    }
+    const step = this.#step + 1;
+    const started = performance.now();
+    const filled = this.#embeddings.lookup(feeds);
+    const inputs = batchInputs(this.#spec.layout, feeds, filled);
+    addStepInputs(inputs, this.#spec.layout, feeds.labels, step, rates.learningRate);
+    this.#masks.addTo(inputs, feeds, step);
+    const lookedUp = performance.now();
+    const outputs = await this.#run(this.#train, this.#spec.train!, inputs);
+    const ran = performance.now();
+
+    const loss = numberOf(outputs, STEP.loss);
+    const gradientNorm = numberOf(outputs, STEP.gradientNorm);
+    const rowLosses = outputs[STEP.rowLosses]!.data as Float32Array;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      const weights = { table: (width: number) => this.#embeddings.table(width).weights, parameters: this.#dense.parameters() };
+      return { failure: reportFailure(this.#spec.layout, feeds, { step, loss, gradientNorm, rowLosses }, weights) };
+    }
+    this.#dense.adopt(outputs);
+    const embeddingRows = this.#embeddings.update(filled, (block) => outputs[blockGradientName(block)]!.data as Float32Array, {
+      learningRate: rates.embeddingLearningRate,
+      epsilon: ADAGRAD_EPSILON,
+      weightDecay: this.#spec.embeddingWeightDecay,
+      decayMode: 'l2',
+    });
+    this.#step = step;
+    const milliseconds = { lookup: lookedUp - started, run: ran - lookedUp, update: performance.now() - ran };
+    return { step, loss, gradientNorm, embeddingRows, milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
+  }
+
+  /** Logits `[candidates · tasks]`, row-major. */
+  async predict(feeds: BatchFeeds): Promise<Float32Array> {
+    const inputs = batchInputs(this.#spec.layout, feeds, this.#embeddings.lookup(feeds));
+    addScoringMasks(inputs, this.#spec.layout);
+    const outputs = await this.#run(this.#score, this.#spec.score, inputs);
+    return outputs[LOGITS]!.data as Float32Array;
+  }
+
+  save(directory: string, identity: CheckpointIdentity): CheckpointManifest {
+    const { layout, parameters } = this.#spec;
+    const { model, configHash, seed, epoch, progress } = identity;
+    return writeCheckpoint(
+      directory,
+      { model, configHash, seed, step: this.#step, epoch, layout, parameters, progress },
+      {
+        'dense.safetensors': this.#dense.parameterTensors(),
+        'tables.safetensors': this.#embeddings.tensors(),
+        'optimizer.safetensors': this.#dense.momentTensors(),
+      },
+    );
+  }
+
+  /** @throws ArtifactError when the checkpoint is torn or of another model. */
+  load(directory: string): CheckpointManifest {
+    const manifest = openCheckpoint(directory);
+    fillFromFiles([
+      { path: join(directory, 'dense.safetensors'), tensors: this.#dense.parameterTensors() },
+      { path: join(directory, 'tables.safetensors'), tensors: this.#embeddings.tensors() },
+      { path: join(directory, 'optimizer.safetensors'), tensors: this.#dense.momentTensors() },
+    ]);
+    this.#step = manifest.step;
+    return manifest;
+  }
+
+  async #run(session: InferenceSession, model: StepModel, inputs: ReadonlyMap<string, Tensor>): Promise<Outputs> {
+    const feeds: Record<string, Tensor> = {};
+    for (const { name } of model.inputs) {
+      const tensor = inputs.get(name) ?? this.#dense.get(name);
+      if (tensor === undefined) throw new TrainingError(`the model reads an input "${name}" that the engine does not know`);
+      feeds[name] = tensor;
+    }
+    return (await session.run(feeds)) as Outputs;
+  }
+}

@@ -1,0 +1,71 @@
+/** What the engine's two threads say to each other. All of it is plain data. */
+import type { ModelLayout, ParameterSpec } from '../model/layout.js';
+import type { BatchFeeds } from './batch-feeds.js';
+import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
+import type { TrainingFailure } from './failure-report.js';
+import type { StepModel } from './step-graph.js';
+import type { TransferredError } from './transferred-error.js';
+
+/** Everything the engine's thread starts from. */
+export interface EngineSpec {
+  readonly layout: ModelLayout;
+  readonly parameters: readonly ParameterSpec[];
+  readonly score: StepModel;
+  /** Absent in an engine that only scores. */
+  readonly train?: StepModel;
+  readonly seed: number;
+  readonly threads: number;
+  /** L2 of embedding rows. */
+  readonly embeddingWeightDecay: number;
+}
+
+/** Learning rates of one step, after the schedule. */
+export interface StepRates {
+  readonly learningRate: number;
+  readonly embeddingLearningRate: number;
+}
+
+/** What one train step gives. */
+export interface StepResult {
+  /** Optimizer steps taken, this one included. */
+  readonly step: number;
+  /** The weighted sum over tasks that was minimized. */
+  readonly loss: number;
+  /** Sum of the unweighted cross entropies of labelled rows, `[surfaces, tasks]` in the layout's order. */
+  readonly lossSums: Float64Array;
+  /** Labelled rows, `[surfaces, tasks]`. */
+  readonly lossCounts: Float64Array;
+  /** Global norm of the dense gradients before clipping. */
+  readonly gradientNorm: number;
+  /** Distinct embedding rows updated. */
+  readonly embeddingRows: number;
+  /** Where the step's time went, in milliseconds. */
+  readonly milliseconds: { readonly lookup: number; readonly run: number; readonly update: number };
+}
+
+export type EngineCall =
+  | { readonly type: 'train'; readonly feeds: BatchFeeds; readonly rates: StepRates }
+  | { readonly type: 'predict'; readonly feeds: BatchFeeds }
+  | { readonly type: 'save'; readonly directory: string; readonly identity: CheckpointIdentity }
+  | { readonly type: 'load'; readonly directory: string };
+
+/** What each call answers. */
+export interface EngineAnswers {
+  readonly train: StepResult;
+  readonly predict: Float32Array;
+  readonly save: CheckpointManifest;
+  readonly load: CheckpointManifest;
+}
+
+export interface EngineRequest {
+  readonly id: number;
+  readonly call: EngineCall;
+}
+
+export type EngineReply =
+  | { readonly id: number; readonly answer: EngineAnswers[EngineCall['type']] }
+  | { readonly id: number; readonly error: TransferredError }
+  | { readonly id: number; readonly failure: TrainingFailure };
+
+/** The id that answers the start of the thread itself. */
+export const START_ID = 0;

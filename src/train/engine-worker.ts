@@ -1,0 +1,63 @@
+/** The engine's thread: owns the model's state, answers one call after the other. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { EngineCore } from './engine-core.js';
+import { START_ID, type EngineCall, type EngineReply, type EngineRequest, type EngineSpec } from './engine-protocol.js';
+import type { TrainingFailure } from './failure-report.js';
+import { packError } from './transferred-error.js';
+
+const port = parentPort!;
+
+const reply = (message: EngineReply, transfer: readonly ArrayBuffer[] = []): void => {
+  port.postMessage(message, transfer);
+};
+
+/** After a failed step the calls already on their way must not train on: they fail alike. */
+let failed: TrainingFailure | undefined;
+
+const answer = async (engine: EngineCore, id: number, call: EngineCall): Promise<void> => {
+  switch (call.type) {
+    case 'train': {
+      const result = failed === undefined ? await engine.train(call.feeds, call.rates) : { failure: failed };
+      if ('failure' in result) {
+        failed = result.failure;
+        reply({ id, failure: failed });
+      } else reply({ id, answer: result });
+      return;
+    }
+    case 'predict': {
+      const logits = await engine.predict(call.feeds);
+      reply({ id, answer: logits }, [logits.buffer as ArrayBuffer]);
+      return;
+    }
+    case 'save':
+      reply({ id, answer: engine.save(call.directory, call.identity) });
+      return;
+    case 'load': {
+      const manifest = engine.load(call.directory);
+      failed = undefined;
+      reply({ id, answer: manifest });
+    }
+  }
+};
+
+const started = EngineCore.create(workerData as EngineSpec);
+started.then(
+  () => {
+    reply({ id: START_ID, answer: new Float32Array(0) });
+  },
+  (error: unknown) => {
+    reply({ id: START_ID, error: packError(error) });
+  },
+);
+
+/** The end of the queue: calls are answered in the order they came. */
+let last: Promise<unknown> = started.catch(() => undefined);
+port.on('message', ({ id, call }: EngineRequest) => {
+  last = last.then(async () => {
+    try {
+      await answer(await started, id, call);
+    } catch (error) {
+      reply({ id, error: packError(error) });
+    }
+  });
+});

@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { OnefoldError, TrainingError } from '../config/errors.js';
+import type { Training } from '../config/project.js';
+import type { Batch } from '../data/batch.js';
+import { INPUT } from '../model/layout.js';
+import type { ModelGraph } from '../model/model-graph.js';
+import { buffersOf } from './batch-feeds.js';
+import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
+import {
+  START_ID,
+  type EngineAnswers,
+  type EngineCall,
+  type EngineReply,
+  type EngineRequest,
+  type EngineSpec,
+  type StepRates,
+  type StepResult,
+} from './engine-protocol.js';
+import { NonFiniteLossError } from './failure-report.js';
+import { makeFeeds, type FeedPlan } from './feeds.js';
+import { buildScoreModel, buildTrainModel, type StepModel } from './step-graph.js';
+import { unpackError } from './transferred-error.js';
+
+/** How an engine is made. */
+export interface EngineOptions {
+  readonly graph: ModelGraph;
+  /** Task names in the order of a batch's labels: the prepared dataset's. */
+  readonly taskNames: readonly string[];
+  /** Threads of ONNX Runtime. */
+  readonly threads: number;
+  /** Absent: the engine only scores, without optimizer state. */
+  readonly training?: Pick<Training, 'seed' | 'optimizer' | 'weightDecay' | 'clipNorm' | 'embeddingWeightDecay'>;
+}
+
+/** A thread loads compiled code only: from sources (tests) the entry is the one in `dist/`. */
+const workerEntry = (): URL => {
+  const entry = import.meta.url.endsWith('.ts')
+    ? new URL('../../dist/train/engine-worker.js', import.meta.url)
+    : new URL('./engine-worker.js', import.meta.url);
+  if (!existsSync(fileURLToPath(entry))) {
+    throw new OnefoldError('internal', `${fileURLToPath(entry)} is missing`, { fix: 'Compile the package first: npm run build.' });
+  }
+  return entry;
+};
+
+const taskIndices = (options: EngineOptions): number[] =>
+  options.graph.layout.tasks.map(({ name }) => {
+    const index = options.taskNames.indexOf(name);
+    if (index < 0) {
+      throw new TrainingError(`the prepared data has no labels of task "${name}"`, {
+        where: `tasks.${name}`,
+        expected: `one of ${options.taskNames.join(', ')}`,
+        fix: 'Prepare the data again with this config.',
+      });
+    }
+    return index;
+  });
+
+interface Waiting {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A model that trains and scores in a thread of its own, so that the calling thread stays responsive. Calls are answered
+ * in the order they were made; making the next before the last is answered keeps the thread busy.
+ */
+export class Engine {
+  readonly #worker: Worker;
+  readonly #trainPlan: FeedPlan;
+  readonly #scorePlan: FeedPlan;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = START_ID;
+  #stopped: Error | undefined;
+
+  private constructor(worker: Worker, trainPlan: FeedPlan, scorePlan: FeedPlan) {
+    this.#worker = worker;
+    this.#trainPlan = trainPlan;
+    this.#scorePlan = scorePlan;
+    worker.on('message', (reply: EngineReply) => {
+      this.#settle(reply);
+    });
+    worker.on('error', (cause) => {
+      this.#stop(new TrainingError(`the engine's thread failed: ${cause.message}`, { fix: 'Run again with --verbose; report it if it stays.', cause }));
+    });
+    worker.on('exit', (code) => {
+      this.#stop(new TrainingError(`the engine's thread stopped (exit code ${code})`, { fix: 'Check the memory that is free, then run again.' }));
+    });
+  }
+
+  /**
+   * Builds the model's graphs and starts its thread.
+   *
+   * @throws TrainingError when the data has no labels of a task; OnefoldError when the thread cannot start.
+   */
+  static async create(options: EngineOptions): Promise<Engine> {
+    const { graph, training, threads } = options;
+    const plan = { layout: graph.layout, taskIndices: training === undefined ? [] : taskIndices(options) };
+    const score = buildScoreModel(graph);
+    const spec: EngineSpec = {
+      layout: graph.layout,
+      parameters: graph.parameters.map((parameter) => parameter.spec),
+      score,
+      ...(training === undefined ? {} : { train: buildTrainModel(graph, training) }),
+      seed: training?.seed ?? 0,
+      threads,
+      embeddingWeightDecay: training?.embeddingWeightDecay ?? 0,
+    };
+    const planOf = (model: StepModel): FeedPlan => ({ ...plan, segments: model.inputs.some(({ name }) => name === INPUT.segmentSlots) });
+    const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), planOf(spec.train ?? score), planOf(score));
+    await new Promise<unknown>((resolve, reject) => {
+      engine.#waiting.set(START_ID, { resolve, reject });
+    });
+    return engine;
+  }
+
+  /**
+   * One optimizer step on a batch.
+   *
+   * @throws NonFiniteLossError when the loss or a gradient is not finite: nothing was applied, and later steps fail
+   * alike until a checkpoint is loaded. TrainingError when an id is outside its table or the thread died.
+   */
+  async train(batch: Batch, rates: StepRates): Promise<StepResult> {
+    const feeds = makeFeeds(batch, this.#trainPlan, true);
+    return this.#call({ type: 'train', feeds, rates }, buffersOf(feeds));
+  }
+
+  /** Logits `[candidates · tasks]` of a batch, row-major, in the layout's task order. */
+  async predict(batch: Batch): Promise<Float32Array> {
+    const feeds = makeFeeds(batch, this.#scorePlan, false);
+    return this.#call({ type: 'predict', feeds }, buffersOf(feeds));
+  }
+
+  /**
+   * Writes a checkpoint folder; see `writeCheckpoint`.
+   *
+   * @throws IoError when the file system refuses; the folder is as before.
+   */
+  async save(directory: string, identity: CheckpointIdentity): Promise<CheckpointManifest> {
+    return this.#call({ type: 'save', directory, identity });
+  }
+
+  /**
+   * Reads a checkpoint folder into this engine.
+   *
+   * @throws ArtifactError when it is torn or of another model.
+   */
+  async load(directory: string): Promise<CheckpointManifest> {
+    return this.#call({ type: 'load', directory });
+  }
+
+  /** Ends the thread; calls that wait are rejected. */
+  async close(): Promise<void> {
+    this.#stop(new TrainingError('the engine was closed'));
+    await this.#worker.terminate();
+  }
+
+  #call<C extends EngineCall>(call: C, transfer: readonly ArrayBuffer[] = []): Promise<EngineAnswers[C['type']]> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    this.#nextId += 1;
+    const id = this.#nextId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, call } satisfies EngineRequest, transfer);
+    });
+  }
+
+  #settle(reply: EngineReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if (waiting === undefined) return;
+    if ('error' in reply) waiting.reject(unpackError(reply.error));
+    else if ('failure' in reply) waiting.reject(new NonFiniteLossError(reply.failure));
+    else waiting.resolve(reply.answer as never);
+  }
+
+  #stop(error: Error): void {
+    this.#stopped ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#stopped);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,122 @@
+import { TrainingError } from '../config/errors.js';
+import type { Batch } from '../data/batch.js';
+import type { Column, Columns } from '../data/columns.js';
+import type { DenseBlock, LookupBlock, LookupSlot, ModelLayout } from '../model/layout.js';
+import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
+import type { BatchFeeds, SlotValues } from './batch-feeds.js';
+import { weighLabels } from './label-weights.js';
+
+/** What `makeFeeds` must know beside the batch. */
+export interface FeedPlan {
+  readonly layout: ModelLayout;
+  /** Index into `batch.labels` of each of the layout's tasks. */
+  readonly taskIndices: readonly number[];
+  /** Whether the graph reads the candidates of each request (`segment_slots`). */
+  readonly segments: boolean;
+}
+
+
+/** Int64 inputs are written as pairs of words: a BigInt a value would cost more than the step's lookups. */
+const toInt64 = (values: ArrayLike<number>): BigInt64Array => {
+  const int64 = new BigInt64Array(values.length);
+  const words = new Int32Array(int64.buffer);
+  for (let i = 0; i < values.length; i += 1) words[2 * i] = values[i]!;
+  return int64;
+};
+
+const mismatch = (column: string, expected: string, found: string): TrainingError =>
+  new TrainingError(`the batch has ${found} where the model reads ${expected} column "${column}"`, {
+    where: column,
+    expected: `${expected} column`,
+    fix: 'Prepare the data and train the model with the same config.',
+  });
+
+const requireColumn = <K extends Column['kind']>(columns: Columns, name: string, kind: K): Extract<Column, { kind: K }> => {
+  const column = columns.get(name);
+  if (column?.kind !== kind) throw mismatch(name, `${kind}`, column === undefined ? 'nothing' : `a column of ${column.kind}`);
+  return column as Extract<Column, { kind: K }>;
+};
+
+const columnsOf = (batch: Batch, side: 'request' | 'candidate'): Columns => (side === 'request' ? batch.requestColumns : batch.candidateColumns);
+
+/** Ids are copied: a batch's columns may be views on a whole shard, which must not cross the thread with it. */
+const slotValues = (batch: Batch, block: LookupBlock, slot: LookupSlot): SlotValues => {
+  if (slot.column === SURFACE_COLUMN) return { values: batch.surfaces.slice() };
+  if (slot.column === VIEW_TYPE_COLUMN) return { values: batch.viewTypes.slice() };
+  const columns = columnsOf(batch, block.side);
+  if (slot.pooling === 'single') return { values: requireColumn(columns, slot.column, 'id').values.slice() };
+  const { offsets, values } = requireColumn(columns, slot.column, 'ids');
+  const start = offsets[0]!;
+  return { values: values.slice(start, offsets[offsets.length - 1]!), offsets: offsets.map((offset) => offset - start) };
+};
+
+/** NaN becomes 0 with presence 0: a missing number is never a silent 0. */
+const denseValues = (batch: Batch, block: DenseBlock): Float32Array => {
+  const rows = block.side === 'request' ? batch.requestCount : batch.candidateCount;
+  const stride = block.blockWidth;
+  const out = new Float32Array(rows * stride);
+  const columns = columnsOf(batch, block.side);
+  for (const slot of block.slots) {
+    const size = slot.size - 1;
+    const column = requireColumn(columns, slot.column, slot.kind);
+    const { values } = column;
+    if (column.kind === 'vector' && column.size !== size) throw mismatch(slot.column, `a vector of ${size}`, `a vector of ${column.size}`);
+    for (let row = 0, to = slot.offset, from = 0; row < rows; row += 1, to += stride, from += size) {
+      let present = 1;
+      for (let d = 0; d < size; d += 1) {
+        const value = values[from + d]!;
+        if (Number.isNaN(value)) present = 0;
+        out[to + d] = value;
+      }
+      if (present === 1) out[to + size] = 1;
+      else out.fill(0, to, to + size);
+    }
+  }
+  return out;
+};
+
+/** Candidates are contiguous per request, so each request's slots are a run of rows. */
+const segmentsOf = (batch: Batch): NonNullable<BatchFeeds['segments']> => {
+  const counts = new Int32Array(batch.requestCount);
+  for (const request of batch.rowToRequest) counts[request] = counts[request]! + 1;
+  const width = counts.reduce((most, count) => Math.max(most, count), 1);
+  const slots = new Int32Array(batch.requestCount * width);
+  const mask = new Float32Array(batch.requestCount * width);
+  for (let request = 0, row = 0; request < batch.requestCount; request += 1) {
+    for (let position = 0; position < counts[request]!; position += 1, row += 1) {
+      slots[request * width + position] = row;
+      mask[request * width + position] = 1;
+    }
+  }
+  return { width, slots: toInt64(slots), mask };
+};
+
+const checkSurfaces = (batch: Batch, layout: ModelLayout): void => {
+  const known = layout.surfaceIndices.reduce((sum, surface) => sum + batch.surfaceCandidates[surface]!, 0);
+  if (known !== batch.candidateCount) {
+    throw new TrainingError(`a batch has ${batch.candidateCount - known} candidates of surfaces that the model does not serve`, {
+      expected: `candidates of ${layout.surfaces.join(', ')} only`,
+      fix: "Read the dataset with the model's surfaces only.",
+    });
+  }
+};
+
+/**
+ * Turns a batch into what the engine takes; with labels when training.
+ *
+ * @throws TrainingError when the batch does not hold what the layout reads.
+ */
+export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): BatchFeeds => {
+  const { layout } = plan;
+  checkSurfaces(batch, layout);
+  return {
+    requestCount: batch.requestCount,
+    candidateCount: batch.candidateCount,
+    surfaceCandidates: toInt64(layout.surfaceIndices.map((surface) => batch.surfaceCandidates[surface]!)),
+    blocks: layout.blocks.map((block) => block.slots.map((slot) => slotValues(batch, block, slot))),
+    dense: layout.dense.map((block) => denseValues(batch, block)),
+    rowToRequest: toInt64(batch.rowToRequest),
+    ...(plan.segments ? { segments: segmentsOf(batch) } : {}),
+    ...(training ? { labels: weighLabels(batch, layout, plan.taskIndices) } : {}),
+  };
+};
