@@ -11,11 +11,12 @@
  *   quarantine.parquet                     bad rows with the reason, when the policy is `quarantine`
  * ```
  *
- * Request files: `request_id` VARCHAR, `user_id` VARCHAR, `time` BIGINT (epoch ms), `surface` and `view_type` INTEGER
- * (indices), `candidate_offset` and `candidate_count` INTEGER (into the candidates file of the same number), then one
- * column per request-side ColumnState. Candidate files: one column per candidate-side ColumnState, `label.<task>` FLOAT
- * (NULL: no label), `truth.<task>` DOUBLE where known, `weight` FLOAT. Column types: `id` INTEGER, `ids` INTEGER[],
- * `number` FLOAT (NULL: missing), `vector` FLOAT[] (NULL: missing). Requests are in time order.
+ * Request files: `@request_id` VARCHAR, `@user_id` VARCHAR, `@time` BIGINT (epoch ms), `@surface` and `@view_type`
+ * INTEGER (indices), `@candidate_offset` and `@candidate_count` INTEGER (into the candidates file of the same number),
+ * then one column per request-side ColumnState. Candidate files: one column per candidate-side ColumnState,
+ * `label.<task>` FLOAT (NULL: no label), `truth.<task>` DOUBLE where known, `@weight` FLOAT. The `@` lets a feature be
+ * called `user_id` or `time`. Column types: `id` INTEGER, `ids` INTEGER[], `number` FLOAT (NULL: missing), `vector`
+ * FLOAT[] (NULL: missing). Requests are in time order.
  */
 import type { EncoderSet } from './encoder-state.js';
 

@@ -45,7 +45,21 @@ const readValidity = (vector: duckdb.Vector, count: number): Valid => {
   return (row) => ((bits[row >> 3]! >> (row & 7)) & 1) === 1;
 };
 
-const text = new TextDecoder();
+const utf8 = new TextDecoder();
+
+/** Decodes UTF-8; short ASCII without the decoder, whose call costs more than the loop. */
+const decode = (bytes: Uint8Array, from: number, length: number): string => {
+  if (length <= 48) {
+    let ascii = '';
+    let seen = 0;
+    for (let i = from; i < from + length; i += 1) {
+      seen |= bytes[i]!;
+      ascii += String.fromCharCode(bytes[i]!);
+    }
+    if (seen < 128) return ascii;
+  }
+  return utf8.decode(bytes.subarray(from, from + length));
+};
 
 /** Reads `string_t` values: 4 bytes of length, then 12 bytes inline or a prefix and a pointer. */
 const readStrings = (vector: duckdb.Vector, count: number): RawStrings => {
@@ -53,25 +67,17 @@ const readStrings = (vector: duckdb.Vector, count: number): RawStrings => {
   const values = new Array<string | null>(count);
   if (count === 0) return { type: 'string', values };
   const data = duckdb.vector_get_data(vector, count * 16);
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const lengths = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let row = 0; row < count; row += 1) {
     if (!valid(row)) {
       values[row] = null;
       continue;
     }
-    const at = row * 16;
-    const length = view.getUint32(at, true);
-    if (length <= 12) {
-      let ascii = '';
-      let code = 0;
-      for (let i = at + 4; i < at + 4 + length; i += 1) {
-        code |= data[i]!;
-        ascii += String.fromCharCode(data[i]!);
-      }
-      values[row] = code < 128 ? ascii : text.decode(data.subarray(at + 4, at + 4 + length));
-    } else {
-      values[row] = text.decode(duckdb.get_data_from_pointer(data.buffer as ArrayBuffer, data.byteOffset + at + 8, length));
-    }
+    const length = lengths.getUint32(row * 16, true);
+    values[row] =
+      length <= 12
+        ? decode(data, row * 16 + 4, length)
+        : decode(duckdb.get_data_from_pointer(data.buffer as ArrayBuffer, data.byteOffset + row * 16 + 8, length), 0, length);
   }
   return { type: 'string', values };
 };
