@@ -7,6 +7,7 @@ import { gradients } from './gradients.js';
 import { constant, input, parameter, scalar } from './inputs.js';
 import { add } from './ops/add.js';
 import { cast } from './ops/cast.js';
+import { concat, splitRows } from './ops/concat.js';
 import { gelu } from './ops/gelu.js';
 import { layerNorm } from './ops/layer-norm.js';
 import { matmul } from './ops/matmul.js';
@@ -118,6 +119,32 @@ describe('gradients', () => {
       }),
       { numRuns: 40, seed: 7 },
     );
+  });
+
+  it('of weights that saw no rows are zero', async () => {
+    const x = input('x', 'float32', ['candidates', 4]);
+    const [weight, bias, scale] = [parameter('weight', [4, 4]), parameter('bias', [4]), parameter('scale', [4])];
+    const [empty, full] = splitRows(x, input('sizes', 'int64', [2]), ['empty', 'full']);
+    const tower = softmax(gelu(layerNorm(add(matmul(empty!, weight), bias), scale, bias)), -1);
+    const loss = reduceSum(square(concat([tower, full!], 0, { dim: 'candidates' })), [0, 1]);
+    const [dWeight, dBias, dScale, dx] = gradients(loss, [weight, bias, scale, x]) as [Tensor, Tensor, Tensor, Tensor];
+    const feeds: Feeds = {
+      ...waves([weight, bias, scale]),
+      x: { values: wave(12, 2), shape: [3, 4], dtype: 'float32' },
+      sizes: { values: [0, 3], shape: [2], dtype: 'int64' },
+    };
+    for (const level of ['disabled', 'all'] as const) {
+      for (const allowContrib of [false, true]) {
+        const graph = await loadGraph({ dWeight, dBias, dScale, dx }, { level, allowContrib, threads: 2 });
+        for (let repeat = 0; repeat < 3; repeat += 1) {
+          const results = await graph.run(feeds);
+          expect(results['dWeight']!.values).toEqual(Array(16).fill(0));
+          expect(results['dBias']!.values).toEqual(Array(4).fill(0));
+          expect(results['dScale']!.values).toEqual(Array(4).fill(0));
+          results['dx']!.values.forEach((value, index) => expect(value).toBeCloseTo(2 * wave(12, 2)[index]!, 5));
+        }
+      }
+    }
   });
 
   it('of a perceptron need no expansion, no shapes, and one sum per bias', () => {

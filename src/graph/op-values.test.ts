@@ -152,6 +152,8 @@ describe('ops that move elements', () => {
     expect(await valuesOf(pad(range([2, 1]), 1, 1, 0))).toEqual([0, 1, 0, 2]);
     expect(await valuesOf(concat([range([2, 1]), range([2, 2])], 1))).toEqual([1, 1, 2, 2, 3, 4]);
     expect((await evaluate(reshape(floats([], [0, 4]), [2, 0]))).shape).toEqual([2, 0]);
+    const empty = await loadGraph({ y: reshape(input('x', 'float32', ['rows', 0, 2]), ['rows', 2, 0]) });
+    expect((await empty.run({ x: { values: [], shape: [3, 0, 2], dtype: 'float32' } }))['y']!.shape).toEqual([3, 2, 0]);
   });
 
   it('look up and sum rows', async () => {

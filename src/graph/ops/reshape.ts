@@ -1,13 +1,18 @@
 import type { OpDefinition } from '../definition.js';
-import { emitShape } from '../emit-shape.js';
+import { emitShape, isShapeKnown } from '../emit-shape.js';
 import { GraphError } from '../errors.js';
 import { dimProduct, formatShape, sameShape } from '../shapes.js';
 import { makeNode } from '../tensor.js';
 import type { Dim, Tensor } from '../tensor.js';
 
-/** Dims that the run needs not compute: those known, those that x has on the same axis (Reshape's 0), and one more (its -1). */
+/**
+ * Whether Reshape can find all dims itself: those known, those that x has on the same axis (its 0), and one more (its -1).
+ * A known dim of 0 takes both notations away.
+ */
 const isStraightforward = (x: Tensor, shape: readonly Dim[]): boolean =>
-  shape.filter((dim, axis) => typeof dim === 'string' && dim !== x.shape[axis]).length <= 1;
+  shape.includes(0)
+    ? isShapeKnown(shape)
+    : shape.filter((dim, axis) => typeof dim === 'string' && dim !== x.shape[axis]).length <= 1;
 
 /**
  * The same elements, row-major, in another shape. Its symbolic dims are those that x has on the same axis and at most one

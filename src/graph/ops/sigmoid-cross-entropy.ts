@@ -22,12 +22,11 @@ export const sigmoidCrossEntropyDefinition: OpDefinition = {
     const [logits, labels] = node.inputs.map((operand) => emitter.value(operand)) as [string, string];
     const linear = emitter.node('Sub', [emitter.node('Relu', [logits]), emitter.node('Mul', [logits, labels])]);
     const distance = emitter.node('Neg', [emitter.node('Abs', [logits])]);
-    const one = emitter.constant([1], node.dtype, []);
     // Softplus keeps digits that log(1 + e) loses, but ONNX Runtime has it for single precision alone.
     const tail =
       node.dtype === 'float32'
         ? emitter.node('Softplus', [distance])
-        : emitter.node('Log', [emitter.node('Add', [emitter.node('Exp', [distance]), one])]);
+        : emitter.node('Log', [emitter.node('Add', [emitter.node('Exp', [distance]), emitter.constant([1], node.dtype, [])])]);
     return emitter.node('Add', [linear, tail]);
   },
 };
