@@ -113,10 +113,15 @@ export const openDataset = async (directory: string, manifest: PreparedManifest,
     throw error;
   }
   const chosen = selectedShards(outlines, surfaces);
-  const source = createShardSource(
-    (number) => readShard(database, directory, entries[number]!, encoders, tasks),
-    fitsInMemory(outlines, chosen, poolCandidates),
-  );
+  const reading = new Set<Promise<unknown>>();
+  const read = (number: number): Promise<Shard> => {
+    const shard = readShard(database, directory, entries[number]!, encoders, tasks);
+    reading.add(shard);
+    const forget = (): void => void reading.delete(shard);
+    shard.then(forget, forget);
+    return shard;
+  };
+  const source = createShardSource(read, fitsInMemory(outlines, chosen, poolCandidates));
   const plan = (epoch: number): Generator<Pool, void, undefined> =>
     planEpoch(outlines, { shuffle, seed, batchCandidates, poolCandidates, surfaces }, epoch);
 
@@ -140,7 +145,9 @@ export const openDataset = async (directory: string, manifest: PreparedManifest,
       const pools = plan(epoch);
       /** The next pool that is not skipped whole, with its shards on the way. */
       const start = (): { readonly pool: Pool; readonly shard: Promise<Shard> } | undefined => {
-        for (const pool of pools) {
+        // Not for…of: leaving that would end the generator, and the rest of the plan is needed later.
+        for (let step = pools.next(); step.done !== true; step = pools.next()) {
+          const pool = step.value;
           if (skip < pool.batches.length) {
             const shard = source.pool(pool.shards);
             // Awaited one pool later; a failure in between must not count as unhandled.
@@ -167,7 +174,10 @@ export const openDataset = async (directory: string, manifest: PreparedManifest,
       for (const number of chosen) yield { shard: await source.one(number), number };
     },
     close() {
-      database.close();
+      // A read-ahead may still be running where the batches were left half-way.
+      void Promise.allSettled(reading).then(() => {
+        database.close();
+      });
     },
   };
 };
