@@ -175,7 +175,7 @@ export class GraphWriter implements Emitter {
     attributes: NodeAttributes,
     domain: string,
   ): readonly string[] {
-    // Names need no exact numbers: the plain form is several times faster.
+    // Names need no exact numbers: the plain form takes half the time or less.
     const names = JSON.stringify([opType, domain, inputs, wanted]);
     const key = Object.keys(attributes).length === 0 ? names : names + structuralKey(attributes);
     const known = this.outputsByKey.get(key);

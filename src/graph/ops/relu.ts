@@ -9,7 +9,7 @@ import { mul } from './mul.js';
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu = (x: Tensor): Tensor => elementwise('relu', [x]);
 
-/** `relu`. Compare and cast run on all threads; ONNX Runtime's Sign and Where take four times as long. */
+/** `relu`. Compare and cast with the product took 1.8 ms on 4096 × 256 and 2 threads; with Sign, or as one Where, it took 2.8. */
 export const reluDefinition: OpDefinition = {
   kind: 'relu',
   gradient: (node, gradient) => [mul(gradient, cast(greater(node, scalar(0, node.dtype)), node.dtype))],
