@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ArtifactError, OnefoldError } from '../config/errors.js';
+import { ArtifactError } from '../config/errors.js';
+import { explainIoFailure } from '../data/io-failure.js';
 import { CHECKPOINT_FILES, CHECKPOINT_VERSION, type CheckpointFile, type CheckpointManifest } from './checkpoint-manifest.js';
-import { fileFailure } from './file-failure.js';
 import { type NamedTensor, writeSafetensors } from './safetensors.js';
 
 const MANIFEST_FILE = 'checkpoint.json';
@@ -83,7 +83,7 @@ export const writeCheckpoint = (
     } catch {
       // The first failure is the one to report.
     }
-    throw error instanceof OnefoldError ? error : fileFailure(error, directory, 'write the checkpoint');
+    throw explainIoFailure(error, directory);
   }
 };
 
@@ -113,7 +113,7 @@ const readManifest = (path: string): CheckpointManifest => {
     stored = JSON.parse(readFileSync(path, 'utf8')) as CheckpointManifest & { readonly digest?: string };
   } catch (cause) {
     if (cause instanceof SyntaxError) throw torn(path, 'is not whole JSON', 'the file that training wrote', cause);
-    throw fileFailure(cause, path, 'read');
+    throw explainIoFailure(cause, path);
   }
   const { digest, ...manifest } = stored;
   if ((manifest.version as number) !== CHECKPOINT_VERSION) {

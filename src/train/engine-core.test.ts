@@ -162,7 +162,7 @@ describe('EngineCore', () => {
     const core = await createCore(training);
     const oracle = new Oracle();
     for (let step = 1; step <= 2; step += 1) {
-      const batch = toyBatch(step, 4);
+      const batch = toyBatch(step, 3);
       const result = await core.train(makeFeeds(batch, PLAN, true), training);
       if ('failure' in result) throw new Error('the step failed');
       const expected = oracle.train(batch, training);
@@ -170,7 +170,7 @@ describe('EngineCore', () => {
       expect(result.loss).toBeCloseTo(expected.loss, 4);
       expect(result.gradientNorm).toBeCloseTo(expected.norm, 4);
     }
-    const batch = toyBatch(9, 4);
+    const batch = toyBatch(9, 3);
     const logits = await core.predict(makeFeeds(batch, PLAN, false));
     const expected = logitsOf(oracle.values, batch).flat();
     expect(logits.length).toBe(expected.length);

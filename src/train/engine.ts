@@ -69,13 +69,14 @@ interface Waiting {
  */
 export class Engine {
   readonly #worker: Worker;
-  readonly #trainPlan: FeedPlan;
+  /** Absent in an engine that only scores. */
+  readonly #trainPlan: FeedPlan | undefined;
   readonly #scorePlan: FeedPlan;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = START_ID;
   #stopped: Error | undefined;
 
-  private constructor(worker: Worker, trainPlan: FeedPlan, scorePlan: FeedPlan) {
+  private constructor(worker: Worker, trainPlan: FeedPlan | undefined, scorePlan: FeedPlan) {
     this.#worker = worker;
     this.#trainPlan = trainPlan;
     this.#scorePlan = scorePlan;
@@ -97,19 +98,21 @@ export class Engine {
    */
   static async create(options: EngineOptions): Promise<Engine> {
     const { graph, training, threads } = options;
-    const plan = { layout: graph.layout, taskIndices: training === undefined ? [] : taskIndices(options) };
     const score = buildScoreModel(graph);
+    const train = training === undefined ? undefined : buildTrainModel(graph, training);
     const spec: EngineSpec = {
       layout: graph.layout,
       parameters: graph.parameters.map((parameter) => parameter.spec),
       score,
-      ...(training === undefined ? {} : { train: buildTrainModel(graph, training) }),
+      ...(train === undefined ? {} : { train }),
       seed: training?.seed ?? 0,
       threads,
       embeddingWeightDecay: training?.embeddingWeightDecay ?? 0,
     };
-    const planOf = (model: StepModel): FeedPlan => ({ ...plan, segments: model.inputs.some(({ name }) => name === INPUT.segmentSlots) });
-    const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), planOf(spec.train ?? score), planOf(score));
+    const readsSegments = (model: StepModel): boolean => model.inputs.some(({ name }) => name === INPUT.segmentSlots);
+    const scorePlan: FeedPlan = { layout: graph.layout, taskIndices: [], segments: readsSegments(score) };
+    const trainPlan = train === undefined ? undefined : { layout: graph.layout, taskIndices: taskIndices(options), segments: readsSegments(train) };
+    const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), trainPlan, scorePlan);
     await new Promise<unknown>((resolve, reject) => {
       engine.#waiting.set(START_ID, { resolve, reject });
     });
@@ -123,6 +126,7 @@ export class Engine {
    * alike until a checkpoint is loaded. TrainingError when an id is outside its table or the thread died.
    */
   async train(batch: Batch, rates: StepRates): Promise<StepResult> {
+    if (this.#trainPlan === undefined) throw new TrainingError('this engine only scores', { fix: 'Create the engine with a training configuration.' });
     const feeds = makeFeeds(batch, this.#trainPlan, true);
     return this.#call({ type: 'train', feeds, rates }, buffersOf(feeds));
   }

@@ -27,12 +27,14 @@ export interface TrainingFailure {
 /** Training stopped because the loss or the gradient of a step was NaN or infinite. */
 export class NonFiniteLossError extends TrainingError {
   readonly failure: TrainingFailure;
+  /** Which batch it was, both from 0; unknown to the engine, known to the loop. */
+  readonly position: { readonly epoch: number; readonly batch: number } | undefined;
 
-  constructor(failure: TrainingFailure) {
+  constructor(failure: TrainingFailure, position?: { readonly epoch: number; readonly batch: number }) {
     const rows = failure.losses.filter(({ notFinite }) => notFinite > 0).map((entry) => `${entry.surface}/${entry.task} (${entry.notFinite} of ${entry.rows} rows)`);
     const dense = [...failure.dense].sort((a, b) => Math.max(Math.abs(b.min), Math.abs(b.max)) - Math.max(Math.abs(a.min), Math.abs(a.max)))[0];
     super(
-      `step ${failure.step}: loss ${failure.loss}, gradient norm ${failure.gradientNorm}` +
+      `step ${failure.step}${position === undefined ? '' : ` (epoch ${position.epoch}, batch ${position.batch})`}: loss ${failure.loss}, gradient norm ${failure.gradientNorm}` +
         (rows.length > 0 ? `; not finite on ${rows.join(', ')}` : '') +
         (dense === undefined ? '' : `; largest dense input "${dense.column}" in [${dense.min}, ${dense.max}]`),
       {
@@ -42,6 +44,7 @@ export class NonFiniteLossError extends TrainingError {
       },
     );
     this.failure = failure;
+    this.position = position;
   }
 }
 

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileFailure } from './file-failure.js';
-import { EventFile } from './tensorboard/event-file.js';
+import { explainIoFailure } from '../data/io-failure.js';
+import { EventFile, removeEventFiles } from './tensorboard/event-file.js';
 
 /** Scalars of one moment of a run, by slash-separated name: `loss/home_feed/click`, `validation/auc`. */
 export type Scalars = Readonly<Record<string, number>>;
@@ -25,8 +25,10 @@ export class RunMetrics {
       const kept = existsSync(this.#path) ? keepUntil(readFileSync(this.#path, 'utf8'), resumeAt) : '';
       writeFileSync(`${this.#path}.writing`, kept);
       renameSync(`${this.#path}.writing`, this.#path);
+      // TensorBoard shows all event files of a folder as one run; those of a run before this one are not.
+      if (resumeAt === 0) removeEventFiles(directory);
     } catch (cause) {
-      throw fileFailure(cause, this.#path, 'write');
+      throw explainIoFailure(cause, this.#path);
     }
     this.#events = new EventFile(directory);
   }
@@ -35,7 +37,7 @@ export class RunMetrics {
     try {
       appendFileSync(this.#path, `${JSON.stringify({ step, ...scalars })}\n`);
     } catch (cause) {
-      throw fileFailure(cause, this.#path, 'write');
+      throw explainIoFailure(cause, this.#path);
     }
     this.#events.write(step, scalars);
   }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
-import { fileFailure } from './file-failure.js';
+import { explainIoFailure } from '../data/io-failure.js';
 
 /** A named float32 tensor, row-major. */
 export interface NamedTensor {
@@ -71,7 +71,7 @@ export const writeSafetensors = (path: string, tensors: readonly NamedTensor[]):
     for (const tensor of tensors) append(bytesOf(tensor.data));
     fsyncSync(descriptor);
   } catch (cause) {
-    throw fileFailure(cause, path, 'write');
+    throw explainIoFailure(cause, path);
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -99,7 +99,7 @@ export class SafetensorsFile {
     try {
       this.#file = openSync(path, 'r');
     } catch (cause) {
-      throw fileFailure(cause, path, 'open');
+      throw explainIoFailure(cause, path);
     }
     try {
       const size = fstatSync(this.#file).size;

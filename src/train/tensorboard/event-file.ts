@@ -1,9 +1,17 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { fileFailure } from '../file-failure.js';
+import { explainIoFailure } from '../../data/io-failure.js';
 import { EventSchema } from './event_pb.js';
 import { encodeRecord } from './record.js';
+
+const PREFIX = 'events.out.tfevents.';
+const SUFFIX = '.onefold';
+
+/** Removes the event files that this package wrote into a folder. */
+export const removeEventFiles = (directory: string): void => {
+  for (const name of readdirSync(directory)) if (name.startsWith(PREFIX) && name.endsWith(SUFFIX)) rmSync(join(directory, name));
+};
 
 /** A TensorBoard event file of scalars, appended to as training goes. */
 export class EventFile {
@@ -12,7 +20,7 @@ export class EventFile {
   /** Starts a new file in `directory`; TensorBoard shows the files of one folder as one run. */
   constructor(directory: string, startedAt: Date = new Date()) {
     const seconds = String(Math.floor(startedAt.getTime() / 1000)).padStart(10, '0');
-    this.path = join(directory, `events.out.tfevents.${seconds}.${process.pid}.onefold`);
+    this.path = join(directory, `${PREFIX}${seconds}.${process.pid}${SUFFIX}`);
     this.#append({ wallTime: startedAt.getTime() / 1000, what: { case: 'fileVersion', value: 'brain.Event:2' } });
   }
 
@@ -26,7 +34,7 @@ export class EventFile {
     try {
       appendFileSync(this.path, encodeRecord(toBinary(EventSchema, create(EventSchema, event))));
     } catch (cause) {
-      throw fileFailure(cause, this.path, 'write');
+      throw explainIoFailure(cause, this.path);
     }
   }
 }
