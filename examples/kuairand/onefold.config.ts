@@ -30,7 +30,7 @@ export default defineConfig(({ data }) => {
     keys: { request: `user_id || '-' || time_ms`, user: 'user_id', time: 'time_ms', timeUnit: 'ms' },
     surfaces: { tab_1: tab(1), tab_0: tab(0), tab_4: tab(4), tab_6: tab(6), tab_2: tab(2) },
     features: {
-      user_id: { kind: 'categorical', side: 'request', encoding: { type: 'vocabulary', minCount: 5 } },
+      user: { kind: 'categorical', side: 'request', column: 'user_id', encoding: { type: 'vocabulary', minCount: 5 } },
       user_active_degree: { kind: 'categorical', side: 'request' },
       is_lowactive_period: { kind: 'categorical', side: 'request' },
       is_live_streamer: { kind: 'categorical', side: 'request' },
@@ -46,7 +46,7 @@ export default defineConfig(({ data }) => {
       onehot_feat6: { kind: 'categorical', side: 'request' },
       onehot_feat7: { kind: 'categorical', side: 'request' },
       onehot_feat8: { kind: 'categorical', side: 'request' },
-      hour: { kind: 'categorical', side: 'request', column: 'CAST(hourmin / 100 AS INTEGER)' },
+      hour: { kind: 'categorical', side: 'request', column: '(time_ms // 3600000 + 8) % 24' },
       watched: { kind: 'sequence', length: 50, fields: { video: { column: 'watched', table: 'video_id', encoding: video } } },
       liked: { kind: 'sequence', length: 50, fields: { video: { column: 'liked', table: 'video_id', encoding: video } } },
       long_watched: { kind: 'sequence', length: 50, fields: { video: { column: 'long_watched', table: 'video_id', encoding: video } } },

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, type CommanderError } from 'commander';
+import { initCommand } from './init.js';
+import { prepareCommand } from './prepare.js';
+import { reportError } from './report-error.js';
+import { simulateCommand } from './simulate.js';
+import { trainCommand } from './train.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const program = new Command('onefold')
+  .description('One engagement model for every ad surface: merge, train, compare and export.')
+  .version(version)
+  .option('--verbose', 'print stack traces with errors')
+  .showHelpAfterError('(add --help for options and examples)');
+
+for (const command of [initCommand(), simulateCommand(), prepareCommand(), trainCommand()]) program.addCommand(command);
+
+/** Failures end in `reportError`, so that exit codes stay those of docs/errors.md. */
+const throwInstead = (command: Command): void => {
+  command.exitOverride((error: CommanderError) => {
+    throw error;
+  });
+  command.commands.forEach(throwInstead);
+};
+throwInstead(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error, { json: process.argv.includes('--json'), verbose: process.argv.includes('--verbose') });
+}

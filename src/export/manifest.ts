@@ -1,0 +1,63 @@
+import type { KeysConfig } from '../config/project.js';
+import type { FileEntry } from '../data/prepared.js';
+import type { SliceEvaluation } from '../evaluate/evaluation.js';
+
+/** One input of the exported graph. */
+export interface ExportInput {
+  readonly name: string;
+  readonly dtype: 'int64' | 'float32';
+  /** `requests` and `candidates` are the two batch dims; `length:NAME` is a padded list's. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** How much the exported files' predictions differ from the trained model's on held-out rows. */
+export interface ParityReport {
+  /** Held-out candidates replayed from their prepared (encoded) form. */
+  readonly encodedRows: number;
+  /** Held-out candidates replayed from raw values, through the export's own encoders. */
+  readonly rawRows: number;
+  readonly maxDifference: number;
+  readonly tolerance: number;
+  /** Largest difference that rounding the tables makes by itself; 0 with fp32 tables. */
+  readonly precisionDifference: number;
+}
+
+/** `manifest.json` of an export: everything about it that is not in its other files. */
+export interface ExportManifest {
+  readonly version: 1;
+  readonly project: string;
+  readonly model: string;
+  readonly surface: string;
+  readonly precision: 'fp32' | 'fp16';
+  /** Tasks of the surface: the graph's outputs, one probability per candidate each. */
+  readonly tasks: readonly string[];
+  readonly inputs: readonly ExportInput[];
+  /** How the surface's own logs name things: what `onefold predict` reads raw rows with. */
+  readonly source: {
+    readonly keys: Required<KeysConfig>;
+    readonly viewType: string | null;
+    /** Feature → column or expression. */
+    readonly columns: Readonly<Record<string, string>>;
+  };
+  readonly lineage: {
+    /** Key of the prepared dataset. */
+    readonly data: string;
+    /** Hash of the config and data the model was trained with. */
+    readonly config: string;
+    /** SHA-256 of the checkpoint's dense and table files. */
+    readonly checkpoint: Readonly<Record<string, string>>;
+    readonly trainedSteps: number;
+  };
+  /** Held-out metrics of the surface per task, where it has been evaluated. */
+  readonly metrics: Readonly<Record<string, Pick<SliceEvaluation, 'rows' | 'positives' | 'metrics'>>>;
+  readonly parity: ParityReport;
+  readonly files: readonly FileEntry[];
+}
+
+export const EXPORT_FILES = {
+  manifest: 'manifest.json',
+  graph: 'model.onnx',
+  tables: 'tables.bin',
+  encoders: 'encoders.json',
+  golden: 'golden.parquet',
+} as const;

@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { ArtifactError } from '../config/errors.js';
+import type { Column, Columns } from '../data/columns.js';
+import type { EncoderSet } from '../data/encoder-state.js';
+import { checksumFile } from '../data/file-checksum.js';
+import { INPUT } from '../model/layout.js';
+import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
+import { VIEW_TYPE_INPUT } from './serving-graph.js';
+
+/** Encoded rows as an export scores them: request columns once per request. */
+export interface EncodedRows {
+  readonly requestCount: number;
+  readonly candidateCount: number;
+  readonly rowToRequest: Int32Array;
+  /** View-type index per request. */
+  readonly viewTypes: Int32Array;
+  readonly requestColumns: Columns;
+  readonly candidateColumns: Columns;
+}
+
+/** An export ready to score. */
+export interface OpenExport {
+  readonly directory: string;
+  readonly manifest: ExportManifest;
+  readonly encoders: EncoderSet;
+  /** Probability per task, `[candidates]` each. */
+  score(rows: EncodedRows): Promise<Readonly<Record<string, Float32Array>>>;
+  close(): Promise<void>;
+}
+
+const toInt64 = (values: Int32Array): BigInt64Array => {
+  const wide = new BigInt64Array(values.length);
+  for (let index = 0; index < values.length; index++) wide[index] = BigInt(values[index]!);
+  return wide;
+};
+
+/** A ragged id column as `[rows, longest]`, padded with −1; at least one slot wide. */
+const padIds = (offsets: Int32Array, values: Int32Array): Tensor => {
+  const rows = offsets.length - 1;
+  let longest = 1;
+  for (let row = 0; row < rows; row++) longest = Math.max(longest, offsets[row + 1]! - offsets[row]!);
+  const padded = new BigInt64Array(rows * longest).fill(-1n);
+  for (let row = 0; row < rows; row++) {
+    for (let from = offsets[row]!, to = row * longest; from < offsets[row + 1]!; from++, to++) padded[to] = BigInt(values[from]!);
+  }
+  return new Tensor('int64', padded, [rows, longest]);
+};
+
+const toTensor = (column: Column): Tensor => {
+  switch (column.kind) {
+    case 'id':
+      return new Tensor('int64', toInt64(column.values), [column.values.length]);
+    case 'ids':
+      return padIds(column.offsets, column.values);
+    case 'number':
+      return new Tensor('float32', column.values, [column.values.length, 1]);
+    case 'vector':
+      return new Tensor('float32', column.values, [column.values.length / column.size, column.size]);
+  }
+};
+
+const feedOf = (input: ExportInput, rows: EncodedRows): Tensor => {
+  if (input.name === INPUT.rowToRequest) return new Tensor('int64', toInt64(rows.rowToRequest), [rows.candidateCount]);
+  if (input.name === VIEW_TYPE_INPUT) return new Tensor('int64', toInt64(rows.viewTypes), [rows.requestCount]);
+  const column = (input.shape[0] === 'requests' ? rows.requestColumns : rows.candidateColumns).get(input.name);
+  if (column === undefined) throw new ArtifactError(`the export wants a column "${input.name}" that its encoders do not make`, { where: input.name });
+  return toTensor(column);
+};
+
+const readJson = async <T>(path: string): Promise<T> => {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch (cause) {
+    throw new ArtifactError(`${path} is damaged`, { where: path, expected: 'whole JSON', fix: 'export the model again', cause });
+  }
+};
+
+const verifyFiles = async (directory: string, manifest: ExportManifest): Promise<void> => {
+  for (const { path, bytes, sha256 } of manifest.files) {
+    const file = join(directory, path);
+    const torn = (message: string, expected: string): ArtifactError =>
+      new ArtifactError(`${file} ${message}`, { where: file, expected, fix: 'export the model again, or copy the whole folder again' });
+    if (!existsSync(file)) throw torn('is missing', `a file of ${bytes} bytes`);
+    const actual = (await stat(file)).size;
+    if (actual !== bytes) throw torn(`has ${actual} bytes`, `${bytes} bytes`);
+    if ((await checksumFile(file)) !== sha256) throw torn('was altered', `SHA-256 ${sha256}`);
+  }
+};
+
+/** A session on an export's graph; ONNX Runtime finds the tables beside it. */
+export const scoreWith = async (
+  directory: string,
+  inputs: readonly ExportInput[],
+  threads: number,
+): Promise<Pick<OpenExport, 'score' | 'close'>> => {
+  const session = await InferenceSession.create(join(directory, EXPORT_FILES.graph), { intraOpNumThreads: threads });
+  return {
+    score: async (rows) => {
+      const outputs = await session.run(Object.fromEntries(inputs.map((input) => [input.name, feedOf(input, rows)])));
+      return Object.fromEntries(session.outputNames.map((name) => [name, outputs[name]!.data as Float32Array]));
+    },
+    close: () => session.release(),
+  };
+};
+
+/**
+ * Opens an export, after checking the size and SHA-256 of each of its files.
+ *
+ * @throws ArtifactError naming the file that is missing, torn or altered
+ */
+export const openExport = async (directory: string, options: { readonly threads?: number } = {}): Promise<OpenExport> => {
+  const path = join(directory, EXPORT_FILES.manifest);
+  if (!existsSync(path)) {
+    throw new ArtifactError(`${directory} holds no export: ${EXPORT_FILES.manifest} is missing`, {
+      where: path,
+      expected: 'a folder written by `onefold export`, e.g. .onefold/exports/unified/search',
+      fix: 'check the path, or export the model first',
+    });
+  }
+  const manifest = await readJson<ExportManifest>(path);
+  if ((manifest.version as number) !== 1) {
+    throw new ArtifactError(`${path}: export format ${String(manifest.version)} is not known`, { where: path, expected: 'format 1', fix: 'use the onefold that wrote it' });
+  }
+  await verifyFiles(directory, manifest);
+  const encoders = await readJson<EncoderSet>(join(directory, EXPORT_FILES.encoders));
+  return { directory, manifest, encoders, ...(await scoreWith(directory, manifest.inputs, options.threads ?? 1)) };
+};

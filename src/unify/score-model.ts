@@ -1,0 +1,92 @@
+import type { Model, Project } from '../config/project.js';
+import { openDataset } from '../data/dataset.js';
+import type { PreparedManifest, Split } from '../data/prepared.js';
+import { ArtifactError } from '../config/errors.js';
+import { concatPredictions } from '../evaluate/concat-predictions.js';
+import type { Predictions } from '../evaluate/predictions.js';
+import { scoreShards, type ScoredGroup, type ScoreOptions } from '../evaluate/score.js';
+import { buildModelGraph } from '../model/build-model.js';
+import { checkpointExists, openCheckpoint } from '../train/checkpoint.js';
+import { Engine } from '../train/engine.js';
+import { checkpointOf, configHash, groupRuns, type GroupRun } from './model-run.js';
+
+/** A trained model's runs, each loaded into an engine that only scores. */
+export interface OpenModel {
+  readonly groups: readonly (ScoredGroup & { readonly run: GroupRun; readonly scorer: Engine })[];
+  close(): Promise<void>;
+}
+
+/** @throws ArtifactError when the run has no checkpoint, or one of another config or dataset */
+export const requireCheckpoint = (project: Project, model: Model, run: GroupRun, manifest: PreparedManifest): void => {
+  const checkpoint = checkpointOf(run);
+  const train = `onefold train ${model.name} --config ${project.file}`;
+  if (!checkpointExists(checkpoint)) {
+    throw new ArtifactError(`model "${model.name}" has not been trained for ${run.surfaces.join(', ')}`, { where: checkpoint, expected: 'a checkpoint', fix: train });
+  }
+  if (openCheckpoint(checkpoint).configHash !== configHash(model, run, manifest)) {
+    throw new ArtifactError(`the checkpoint of model "${model.name}" was trained with another config or other data`, {
+      where: checkpoint,
+      expected: 'a checkpoint of this config and this prepared dataset',
+      fix: train,
+    });
+  }
+};
+
+/** Loads the checkpoints of a model. */
+export const openModel = async (project: Project, model: Model, manifest: PreparedManifest): Promise<OpenModel> => {
+  const groups: (ScoredGroup & { readonly run: GroupRun; readonly scorer: Engine })[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(groups.map(({ scorer }) => scorer.close()));
+  };
+  try {
+    for (const run of groupRuns(project, model)) {
+      requireCheckpoint(project, model, run, manifest);
+      const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
+      const scorer = await Engine.create({ graph, taskNames: manifest.tasks.map((task) => task.name), threads: model.training.threads });
+      groups.push({ run, layout: graph.layout, scorer });
+      await scorer.load(checkpointOf(run));
+    }
+    return { groups, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+export interface ScoreModelOptions extends Pick<ScoreOptions, 'trainingOnly' | 'onProgress'> {
+  readonly project: Project;
+  readonly model: Model;
+  readonly manifest: PreparedManifest;
+  /** Folder of the prepared dataset. */
+  readonly directory: string;
+  readonly split: Split;
+}
+
+/** Streams a trained model's predictions of a split, a chunk of whole requests at a time. */
+export async function* streamPredictions(options: ScoreModelOptions): AsyncGenerator<Predictions, void, undefined> {
+  const { project, model, manifest, directory, split, trainingOnly, onProgress } = options;
+  const opened = await openModel(project, model, manifest);
+  try {
+    const tasks = manifest.tasks.map((task) => task.name);
+    const dataset = await openDataset(directory, manifest, split, { tasks, batchCandidates: model.training.batchSize });
+    try {
+      yield* scoreShards(dataset, {
+        manifest,
+        groups: opened.groups,
+        ...(trainingOnly === undefined ? {} : { trainingOnly }),
+        ...(onProgress === undefined ? {} : { onProgress }),
+      });
+    } finally {
+      dataset.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+/** A trained model's predictions of a split, in memory. */
+export const scoreModel = async (options: ScoreModelOptions): Promise<Predictions> => {
+  const chunks: Predictions[] = [];
+  for await (const chunk of streamPredictions(options)) chunks.push(chunk);
+  return concatPredictions(chunks);
+};

@@ -1,0 +1,117 @@
+import type { Model, Project, Training } from '../config/project.js';
+import { openDataset } from '../data/dataset.js';
+import type { PreparedManifest } from '../data/prepared.js';
+import { scoreShards } from '../evaluate/score.js';
+import { createAccumulator } from '../evaluate/streaming.js';
+import { buildModelGraph } from '../model/build-model.js';
+import type { ModelLayout } from '../model/layout.js';
+import { trainModel, type TrainOptions, type TrainResult } from '../train/loop.js';
+import type { TrainProgress } from '../train/progress.js';
+import { configHash, groupRuns, type GroupRun } from './model-run.js';
+
+export interface TrainRunOptions {
+  readonly project: Project;
+  readonly model: Model;
+  readonly manifest: PreparedManifest;
+  /** Folder of the prepared dataset. */
+  readonly directory: string;
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (run: GroupRun, progress: TrainProgress) => void;
+}
+
+/** What training one run gave, and how long it took. */
+export interface TrainedRun {
+  readonly run: GroupRun;
+  readonly result: TrainResult;
+  readonly seconds: number;
+}
+
+/** Early stopping on a task that the run's surfaces have: the declared one, else their first. */
+const trainingFor = (training: Training, layout: ModelLayout): Training => {
+  const { earlyStopping } = training;
+  if (earlyStopping === undefined || layout.tasks.some((task) => task.name === earlyStopping.task)) return training;
+  return { ...training, earlyStopping: { ...earlyStopping, task: layout.tasks[0]!.name } };
+};
+
+/** Held-out metrics of the validation split; null when it has no requests of these surfaces. */
+const createValidation = async (
+  options: TrainRunOptions,
+  training: Training,
+  layout: ModelLayout,
+): Promise<{ readonly evaluate: NonNullable<TrainOptions['evaluate']>; close(): void } | null> => {
+  const { manifest, directory } = options;
+  const tasks = manifest.tasks.map((task) => task.name);
+  const dataset = await openDataset(directory, manifest, 'validation', { tasks, surfaces: layout.surfaceIndices, batchCandidates: training.batchSize });
+  if (dataset.candidateCount === 0) {
+    dataset.close();
+    return null;
+  }
+  const watched = training.earlyStopping ?? { metric: 'logLoss', task: layout.tasks[0]!.name };
+  return {
+    evaluate: async (engine) => {
+      const accumulator = createAccumulator();
+      for await (const chunk of scoreShards(dataset, { manifest, groups: [{ layout, scorer: engine }] })) accumulator.add(chunk);
+      const evaluation = accumulator.evaluate();
+      const scalars: Record<string, number> = {};
+      for (const { task, overall, surfaces } of evaluation.tasks) {
+        for (const slice of [overall, ...surfaces]) {
+          for (const metric of ['logLoss', 'auc', 'gauc', 'ne'] as const) {
+            const value = slice.metrics[metric];
+            if (value !== null) scalars[`${task}/${slice.name}/${metric}`] = value;
+          }
+        }
+      }
+      return { monitored: scalars[`${watched.task}/overall/${watched.metric}`] ?? NaN, scalars };
+    },
+    close: () => dataset.close(),
+  };
+};
+
+const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<TrainedRun> => {
+  const { project, model, manifest, directory, onProgress } = options;
+  const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
+  const training = trainingFor(model.training, graph.layout);
+  const taskNames = manifest.tasks.map((task) => task.name);
+  const dataset = await openDataset(directory, manifest, 'train', {
+    tasks: taskNames,
+    surfaces: graph.layout.surfaceIndices,
+    batchCandidates: training.batchSize,
+    shuffle: true,
+    seed: training.seed,
+    threads: 1,
+  });
+  const validation = await createValidation(options, training, graph.layout);
+  const started = performance.now();
+  try {
+    const result = await trainModel({
+      graph,
+      training,
+      model: `${model.name}/${run.name}`,
+      configHash: configHash(model, run, manifest),
+      taskNames,
+      candidatesPerEpoch: dataset.candidateCount,
+      trainBatches: (epoch) => dataset.batches({ epoch }),
+      runDirectory: run.directory,
+      ...(validation === null ? {} : { evaluate: validation.evaluate }),
+      ...(options.resume === undefined ? {} : { resume: options.resume }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(onProgress === undefined ? {} : { onProgress: (progress: TrainProgress) => onProgress(run, progress) }),
+    });
+    return { run, result, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    validation?.close();
+    dataset.close();
+  }
+};
+
+/**
+ * Trains every run of a model, one after the other: one for a unified model, one per surface for separate ones.
+ *
+ * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
+ */
+export const trainRuns = async (options: TrainRunOptions): Promise<readonly TrainedRun[]> => {
+  const trained: TrainedRun[] = [];
+  for (const run of groupRuns(options.project, options.model)) trained.push(await trainRun(options, run));
+  return trained;
+};
