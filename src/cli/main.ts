@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
+import { compareCommand } from './compare.js';
+import { evaluateCommand } from './evaluate.js';
+import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
+import { predictCommand } from './predict.js';
 import { prepareCommand } from './prepare.js';
 import { reportError } from './report-error.js';
 import { simulateCommand } from './simulate.js';
@@ -15,7 +19,7 @@ const program = new Command('onefold')
   .option('--verbose', 'print stack traces with errors')
   .showHelpAfterError('(add --help for options and examples)');
 
-for (const command of [initCommand(), simulateCommand(), prepareCommand(), trainCommand()]) program.addCommand(command);
+for (const command of [initCommand(), simulateCommand(), prepareCommand(), trainCommand(), evaluateCommand(), compareCommand(), exportCommand(), predictCommand()]) program.addCommand(command);
 
 /** Failures end in `reportError`, so that exit codes stay those of docs/errors.md. */
 const throwInstead = (command: Command): void => {

@@ -1,6 +1,6 @@
-import type { KeysConfig } from '../config/project.js';
 import type { FileEntry } from '../data/prepared.js';
 import type { SliceEvaluation } from '../evaluate/evaluation.js';
+import type { RawSchema } from './raw-rows.js';
 
 /** One input of the exported graph. */
 export interface ExportInput {
@@ -33,12 +33,7 @@ export interface ExportManifest {
   readonly tasks: readonly string[];
   readonly inputs: readonly ExportInput[];
   /** How the surface's own logs name things: what `onefold predict` reads raw rows with. */
-  readonly source: {
-    readonly keys: Required<KeysConfig>;
-    readonly viewType: string | null;
-    /** Feature → column or expression. */
-    readonly columns: Readonly<Record<string, string>>;
-  };
+  readonly source: RawSchema;
   readonly lineage: {
     /** Key of the prepared dataset. */
     readonly data: string;

@@ -10,7 +10,7 @@ import { eventTimeColumn, fieldColumn, STAGED } from '../data/staged.js';
 import { canonicalOf } from '../data/surface-ingest.js';
 import { quoteIdentifier } from '../data/duckdb.js';
 
-/** How an export's surface reads its raw rows: its part of the project, without the source. */
+/** How an export's surface reads its raw rows: its part of the project, without sources. */
 export interface RawSchema {
   readonly surface: Omit<Surface, 'source' | 'where' | 'negativeSampling'>;
   readonly features: readonly Feature[];
@@ -29,8 +29,8 @@ export interface RawRows {
   readonly columns: ReadonlyMap<string, RawColumn>;
 }
 
-/** Events join the rows beforehand: as lists `sequence.field`, and `sequence.@time` in epoch ms. */
-const inRow = (feature: Feature): Feature =>
+/** A sequence of joined events as raw rows hold it: lists `sequence.field`, and `sequence.@time` in epoch ms. */
+export const inRow = (feature: Feature): Feature =>
   feature.kind !== 'sequence' || feature.events === undefined
     ? feature
     : {
@@ -46,9 +46,8 @@ const inMergedNames = (feature: Feature, surface: string): Feature =>
   feature.kind === 'sequence'
     ? {
         ...feature,
-        events: undefined,
         timeUnit: 'ms',
-        time: feature.time === undefined && feature.events === undefined ? undefined : eventTimeColumn(feature.name),
+        time: feature.time === undefined ? undefined : eventTimeColumn(feature.name),
         fields: feature.fields.map((field) => (field.kind === 'id' ? { ...field, column: fieldColumn(feature.name, field.name) } : field)),
       }
     : { ...feature, columns: { [surface]: feature.name } };
@@ -60,7 +59,7 @@ const projectOf = (schema: RawSchema, file: string, directory: string): Project 
   directory,
   workspace: directory,
   surfaces: [{ ...schema.surface, source: { files: file }, where: undefined, negativeSampling: undefined }],
-  features: schema.features.map(inRow),
+  features: schema.features,
   tasks: [],
   split: { validation: 0, test: 0 },
   data: { badRows: 'fail', memoryLimit: '1GB', shardCandidates: 1, truth: {} },
@@ -134,7 +133,9 @@ export async function* readRawRows(
   const columns = described.map((column, index) => checkedColumn(surface, column, index, sequenceTimes));
   const select = { from: relation.sql, where: undefined, kept: { '"@row"': '"@row"' }, columns, checks: [] };
   const checks = checksOf(select);
-  for await (const chunk of database.stream(checkedSelectSql(select))) {
+  // Relations are temporary, streams have connections of their own: what is streamed is a table.
+  await database.run(`CREATE OR REPLACE TABLE checked_rows AS ${checkedSelectSql(select)}`);
+  for await (const chunk of database.stream('FROM checked_rows')) {
     const codes = chunk.column(CODE_COLUMN) as RawNumbers;
     for (let row = 0; row < chunk.rowCount; row++) {
       if (!codes.valid(row)) continue;

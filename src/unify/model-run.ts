@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UsageError } from '../config/errors.js';
 import type { Model, Project } from '../config/project.js';
 import { closest, listNames } from '../config/suggest.js';
-import type { PreparedManifest } from '../data/prepared.js';
+import type { PreparedManifest, Split } from '../data/prepared.js';
 import { surfaceGroups } from '../model/build-model.js';
 
 /** One training run of a model: all surfaces for a unified one, a surface each for separate ones. */
@@ -46,3 +46,6 @@ export const configHash = (model: Model, run: GroupRun, manifest: PreparedManife
   createHash('sha256')
     .update(JSON.stringify({ model: { ...model, training: { ...model.training, threads: 0 } }, surfaces: run.surfaces, data: manifest.key }))
     .digest('hex');
+
+/** File of a model's last evaluation on a split. */
+export const evaluationFile = (project: Project, model: Model, split: Split): string => join(runDirectory(project, model), `evaluation-${split}.json`);

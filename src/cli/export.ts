@@ -1,0 +1,81 @@
+import { join, relative } from 'node:path';
+import { Option, type Command } from 'commander';
+import { UsageError } from '../config/errors.js';
+import { openDataset } from '../data/dataset.js';
+import { loadPrepared } from '../data/load-prepared.js';
+import { preparedDirectory } from '../data/prepared-directory.js';
+import { exportSurface, storedMetrics } from '../export/export-surface.js';
+import type { ExportManifest } from '../export/manifest.js';
+import { checkpointOf, evaluationFile, modelNamed } from '../unify/model-run.js';
+import { openModel } from '../unify/score-model.js';
+import { compactNumber } from './output.js';
+import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
+
+interface ExportCommandOptions extends ProjectOptions {
+  readonly surface?: readonly string[];
+  readonly precision: 'fp32' | 'fp16';
+}
+
+const EXAMPLES = `
+  onefold export unified                          one self-contained folder per surface
+  onefold export unified --surface search         this surface alone
+  onefold export unified --precision fp16         tables at half the size
+`;
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
+
+const describe = (directory: string, manifest: ExportManifest): string => {
+  const { parity, files, surface } = manifest;
+  const size = files.reduce((sum, file) => sum + file.bytes, 0);
+  const rounding = manifest.precision === 'fp16' ? `, rounding to fp16 itself moves a prediction by up to ${parity.precisionDifference.toExponential(1)}` : '';
+  return `${surface}: ${relative(process.cwd(), directory)} (${megabytes(size)}: ${files.map((file) => file.path).join(', ')}, manifest.json)
+  replayed ${compactNumber(parity.encodedRows)} held-out candidates, ${compactNumber(parity.rawRows)} of them from raw values: largest difference ${parity.maxDifference.toExponential(1)}${rounding}`;
+};
+
+/** `onefold export NAME`: one self-contained, parity-checked checkpoint per surface. */
+export const exportCommand = (): Command =>
+  projectCommand('export', 'write one self-contained checkpoint per surface, replayed against the trained model', EXAMPLES)
+    .argument('<model>', 'name of a trained model')
+    .option('--surface <names...>', 'surfaces to export (default: all)')
+    .addOption(new Option('--precision <type>', 'precision of the embedding tables').choices(['fp32', 'fp16']).default('fp32'))
+    .action(async (name: string, options: ExportCommandOptions) => {
+      const { project, output } = await openProject(options);
+      const model = modelNamed(project, name);
+      const known = project.surfaces.map((surface) => surface.name);
+      for (const surface of options.surface ?? []) {
+        if (!known.includes(surface)) throw new UsageError(`there is no surface "${surface}"`, { where: '--surface', expected: `one of ${known.join(', ')}`, fix: 'name a surface of the config' });
+      }
+      const prepared = preparedDirectory(project.workspace);
+      const manifest = await loadPrepared(prepared);
+      const split = (['test', 'validation', 'train'] as const).find((one) => manifest.splits[one].shards.length > 0)!;
+      const dataset = await openDataset(prepared, manifest, split, { tasks: manifest.tasks.map((task) => task.name), batchCandidates: model.training.batchSize });
+      const opened = await openModel(project, model, manifest);
+      const exported: { readonly surface: string; readonly directory: string; readonly manifest: ExportManifest }[] = [];
+      try {
+        for (const surface of options.surface ?? known) {
+          const progress = output.progress(`export ${surface}`);
+          const group = opened.groups.find(({ layout }) => layout.surfaces.includes(surface))!;
+          const directory = join(project.workspace, 'exports', name, surface);
+          const written = await exportSurface({
+            project,
+            model,
+            manifest,
+            preparedDirectory: prepared,
+            surface,
+            group,
+            checkpoint: checkpointOf(group.run),
+            dataset,
+            precision: options.precision,
+            directory,
+            metrics: await storedMetrics(evaluationFile(project, model, 'test'), surface),
+          });
+          progress.done('');
+          exported.push({ surface, directory, manifest: written });
+          output.text(describe(directory, written));
+        }
+      } finally {
+        await opened.close();
+        dataset.close();
+      }
+      output.result({ model: name, exports: exported });
+    });

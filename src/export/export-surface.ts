@@ -1,0 +1,212 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ArtifactError } from '../config/errors.js';
+import type { Model, Project } from '../config/project.js';
+import type { Dataset } from '../data/dataset.js';
+import { openDatabase } from '../data/duckdb.js';
+import { createEncoder } from '../data/encode.js';
+import type { EncoderSet } from '../data/encoder-state.js';
+import { checksumFile } from '../data/file-checksum.js';
+import type { FileEntry, PreparedManifest } from '../data/prepared.js';
+import { writeWholeFolder } from '../data/whole-folder.js';
+import { samplingOffsets, type ScoredGroup } from '../evaluate/score.js';
+import { fromHalf, toHalf } from '../kernels/half-precision.js';
+import { openCheckpoint, writeCheckpoint } from '../train/checkpoint.js';
+import type { CheckpointManifest } from '../train/checkpoint-manifest.js';
+import type { Engine } from '../train/engine.js';
+import { SafetensorsFile, type NamedTensor } from '../train/safetensors.js';
+import { encodeRaw } from './encode-raw.js';
+import { writeGoldenRows } from './golden-rows.js';
+import { EXPORT_FILES, type ExportInput, type ExportManifest, type ParityReport } from './manifest.js';
+import { scoreWith, type OpenExport } from './open-export.js';
+import { inRow, readRawRows, type RawSchema } from './raw-rows.js';
+import { replay, type RequestScores } from './replay.js';
+import { buildServingGraph, type ServingGraph } from './serving-graph.js';
+import { writeServingGraph } from './write-graph.js';
+
+/** Largest difference of a prediction between the exported files and the trained model. */
+export const PARITY_TOLERANCE = 1e-5;
+
+export interface ExportSurfaceOptions {
+  readonly project: Project;
+  readonly model: Model;
+  readonly manifest: PreparedManifest;
+  /** Folder of the prepared dataset. */
+  readonly preparedDirectory: string;
+  readonly surface: string;
+  /** The run that has the surface, its model loaded. */
+  readonly group: ScoredGroup & { readonly scorer: Engine };
+  readonly checkpoint: string;
+  /** Held-out rows for the replay. */
+  readonly dataset: Dataset;
+  readonly precision: ExportManifest['precision'];
+  /** Folder to write. */
+  readonly directory: string;
+  readonly metrics: ExportManifest['metrics'];
+  /** Held-out candidates replayed, at least. Default 100 000. */
+  readonly replayCandidates?: number;
+}
+
+/** Only the tables and columns that the exported graph reads. */
+const prunedEncoders = (encoders: EncoderSet, { columns }: ServingGraph): EncoderSet => {
+  const tables = new Set(columns.flatMap((column) => ('table' in column ? [column.table] : [])));
+  return { ...encoders, columns, tables: encoders.tables.filter((table) => tables.has(table.name)) };
+};
+
+const rawSchema = (project: Project, surfaceName: string, columns: ServingGraph['columns']): RawSchema => {
+  const used = new Set(columns.map((column) => column.feature));
+  const { name, keys, viewType, viewTypes } = project.surfaces.find((surface) => surface.name === surfaceName)!;
+  return { surface: { name, keys, viewType, viewTypes }, features: project.features.filter((feature) => used.has(feature.name)).map(inRow) };
+};
+
+/** A copy of a checkpoint whose tables went through half precision: what an fp16 export must predict like. */
+const roundTables = (checkpoint: string, manifest: CheckpointManifest, directory: string): void => {
+  const read = (file: string, change: (name: string, values: Float32Array) => Float32Array): NamedTensor[] => {
+    const source = new SafetensorsFile(join(checkpoint, file));
+    try {
+      return source.names.map((name) => ({ name, shape: source.shape(name), data: change(name, source.read(name)) }));
+    } finally {
+      source.close();
+    }
+  };
+  writeCheckpoint(directory, manifest, {
+    'dense.safetensors': read('dense.safetensors', (_, values) => values),
+    'tables.safetensors': read('tables.safetensors', (name, values) => (name.endsWith('.weights') ? values.map((value) => fromHalf(toHalf(value))) : values)),
+    'optimizer.safetensors': read('optimizer.safetensors', (_, values) => values),
+  });
+};
+
+/** Runs `work` with the engine's tables rounded as the export's are; restores them afterwards. */
+const withPrecision = async <T>(options: ExportSurfaceOptions, checkpoint: CheckpointManifest, work: () => Promise<T>): Promise<T> => {
+  if (options.precision === 'fp32') return work();
+  const directory = await mkdtemp(join(tmpdir(), 'onefold-fp16-'));
+  try {
+    roundTables(options.checkpoint, checkpoint, join(directory, 'checkpoint'));
+    await options.group.scorer.load(join(directory, 'checkpoint'));
+    return await work();
+  } finally {
+    await options.group.scorer.load(options.checkpoint);
+    await rm(directory, { recursive: true, force: true });
+  }
+};
+
+/** What the export makes of the raw held-out rows, per request. */
+const scoreRaw = async (schema: RawSchema, encoders: EncoderSet, file: string, exported: Pick<OpenExport, 'score'>): Promise<Map<string, RequestScores>> => {
+  const encoder = createEncoder(encoders);
+  const scores = new Map<string, Record<string, number[]>>();
+  const database = await openDatabase({ threads: 1 });
+  try {
+    for await (const rows of readRawRows(database, schema, file, '/')) {
+      const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, false));
+      rows.requestIds.forEach((id, row) => {
+        let request = scores.get(id);
+        if (request === undefined) scores.set(id, (request = Object.fromEntries(Object.keys(probabilities).map((task) => [task, []]))));
+        for (const [task, values] of Object.entries(probabilities)) request[task]!.push(values[row]!);
+      });
+    }
+  } finally {
+    database.close();
+  }
+  return scores;
+};
+
+const entryOf = async (directory: string, path: string): Promise<FileEntry> => ({
+  path,
+  bytes: (await stat(join(directory, path))).size,
+  sha256: await checksumFile(join(directory, path)),
+});
+
+const checkParity = async (
+  options: ExportSurfaceOptions,
+  schema: RawSchema,
+  encoders: EncoderSet,
+  checkpoint: CheckpointManifest,
+  exported: Pick<OpenExport, 'score'>,
+  rawFile: string,
+): Promise<ParityReport> => {
+  const common = {
+    dataset: options.dataset,
+    manifest: options.manifest,
+    group: options.group,
+    exported,
+    surface: options.surface,
+    fromRaw: await scoreRaw(schema, encoders, rawFile, exported),
+    candidates: options.replayCandidates ?? 100_000,
+  };
+  const replayed = await withPrecision(options, checkpoint, () => replay({ ...common, tolerance: PARITY_TOLERANCE }));
+  const unrounded = options.precision === 'fp32' ? null : await replay({ ...common, tolerance: 1 });
+  return { ...replayed, tolerance: PARITY_TOLERANCE, precisionDifference: unrounded?.maxDifference ?? 0 };
+};
+
+/**
+ * Writes one surface's self-contained checkpoint: graph, tables, encoders, golden rows and manifest; replays held-out
+ * rows through the files, and leaves nothing behind when a prediction differs.
+ *
+ * @throws ParityError when the exported files and the trained model disagree; IoError when the file system refuses
+ */
+export const exportSurface = async (options: ExportSurfaceOptions): Promise<ExportManifest> => {
+  const { project, model, manifest, surface, group, precision } = options;
+  const checkpoint = openCheckpoint(options.checkpoint);
+  const position = group.layout.surfaces.indexOf(surface);
+  const offsets = samplingOffsets(manifest, group.layout)[position]!;
+  const logitOffsets = Object.fromEntries(group.layout.tasks.map((task, index) => [task.name, offsets[index]!]));
+  const serving = buildServingGraph({ model, layout: group.layout, encoders: manifest.encoders, surface, logitOffsets });
+  const encoders = prunedEncoders(manifest.encoders, serving);
+  const schema = rawSchema(project, surface, serving.columns);
+  const rawFile = join(options.preparedDirectory, manifest.rawRows[surface]!.path);
+  return writeWholeFolder(options.directory, async (directory) => {
+    const inputs: readonly ExportInput[] = writeServingGraph({
+      directory,
+      checkpoint: options.checkpoint,
+      serving,
+      layout: group.layout,
+      precision,
+      name: `${project.name}/${model.name}/${surface}`,
+    });
+    await writeFile(join(directory, EXPORT_FILES.encoders), `${JSON.stringify(encoders)}\n`);
+    const exported = await scoreWith(directory, inputs, model.training.threads);
+    try {
+      const parity = await checkParity(options, schema, encoders, checkpoint, exported, rawFile);
+      await writeGoldenRows({ directory, schema, encoders, rawFile, exported });
+      const files = await Promise.all([EXPORT_FILES.graph, EXPORT_FILES.tables, EXPORT_FILES.encoders, EXPORT_FILES.golden].map((path) => entryOf(directory, path)));
+      const written: ExportManifest = {
+        version: 1,
+        project: project.name,
+        model: model.name,
+        surface,
+        precision,
+        tasks: Object.keys(serving.outputs),
+        inputs,
+        source: schema,
+        lineage: {
+          data: manifest.key,
+          config: checkpoint.configHash,
+          checkpoint: Object.fromEntries(Object.entries(checkpoint.files).map(([name, file]) => [name, file.sha256])),
+          trainedSteps: checkpoint.step,
+        },
+        metrics: options.metrics,
+        parity,
+        files,
+      };
+      await writeFile(join(directory, EXPORT_FILES.manifest), `${JSON.stringify(written, undefined, 2)}\n`);
+      return written;
+    } finally {
+      await exported.close();
+    }
+  });
+};
+
+/** Held-out metrics of a surface, from the evaluation that `onefold evaluate` or `compare` left beside the run; none without it. */
+export const storedMetrics = async (file: string, surface: string): Promise<ExportManifest['metrics']> => {
+  if (!existsSync(file)) return {};
+  try {
+    const { tasks } = JSON.parse(await readFile(file, 'utf8')) as { readonly tasks: readonly { readonly task: string; readonly surfaces: readonly (ExportManifest['metrics'][string] & { readonly name: string })[] }[] };
+    return Object.fromEntries(
+      tasks.flatMap(({ task, surfaces }) => surfaces.filter(({ name }) => name === surface).map(({ rows, positives, metrics }) => [task, { rows, positives, metrics }])),
+    );
+  } catch (cause) {
+    throw new ArtifactError(`${file} is damaged`, { where: file, expected: 'what `onefold evaluate` wrote', fix: 'evaluate the model again', cause });
+  }
+};

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { openDatabase, quoteIdentifier, quoteLiteral } from '../data/duckdb.js';
+import { createEncoder } from '../data/encode.js';
+import type { EncoderSet } from '../data/encoder-state.js';
+import { encodeRaw } from './encode-raw.js';
+import { EXPORT_FILES } from './manifest.js';
+import type { OpenExport } from './open-export.js';
+import { readRawRows, type RawSchema } from './raw-rows.js';
+
+/** Raw rows kept, at most. */
+const GOLDEN_ROWS = 64;
+
+/** Column of a task's probability. */
+export const probabilityColumn = (task: string): string => `probability.${task}`;
+
+/**
+ * Writes `golden.parquet`: a few held-out rows with raw values and the probabilities the export serves for them, so that
+ * whoever loads the export can check at start-up that it predicts what it did here.
+ */
+export const writeGoldenRows = async (options: {
+  readonly directory: string;
+  readonly schema: RawSchema;
+  readonly encoders: EncoderSet;
+  /** Raw held-out rows of the surface. */
+  readonly rawFile: string;
+  readonly exported: Pick<OpenExport, 'score'>;
+}): Promise<void> => {
+  const { directory, schema, encoders, rawFile, exported } = options;
+  const encoder = createEncoder(encoders);
+  const golden = join(directory, EXPORT_FILES.golden);
+  const database = await openDatabase({ threads: 1 });
+  try {
+    // Candidates come in request order: the first rows are whole requests but for the last one.
+    const rawRows = `SELECT *, row_number() OVER () AS "@row" FROM read_parquet(${quoteLiteral(rawFile)}) LIMIT ${GOLDEN_ROWS}`;
+    await database.run(`COPY (SELECT * EXCLUDE ("@row") FROM (${rawRows}) ORDER BY "@row") TO ${quoteLiteral(golden)} (FORMAT parquet)`);
+    for await (const rows of readRawRows(database, schema, golden, '/')) {
+      const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, true));
+      const lists = Object.entries(probabilities).map(([task, values]) => {
+        const list = Array.from(values.subarray(0, rows.candidateCount), (value) => `${value}::FLOAT`).join(', ');
+        return `([${list}])["@row"] AS ${quoteIdentifier(probabilityColumn(task))}`;
+      });
+      await database.run(`CREATE TABLE golden AS SELECT *, ${lists.join(', ')} FROM (${rawRows})`);
+    }
+    await database.run(`COPY (SELECT * EXCLUDE ("@row") FROM golden ORDER BY "@row") TO ${quoteLiteral(golden)} (FORMAT parquet, COMPRESSION zstd)`);
+  } finally {
+    database.close();
+  }
+};
