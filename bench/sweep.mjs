@@ -1,0 +1,50 @@
+/**
+ * `npm run bench:sweep -- kuairand|ebnerd DATA_FOLDER`: the same settings for the separate and the unified model of an
+ * example, each chosen on the validation split. The settings that win stand in the example's config.
+ */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { deriveConfig, onefold, ROOT, writeResults } from './onefold.mjs';
+
+const [example, data] = process.argv.slice(2);
+if (example === undefined || data === undefined || !existsSync(join(ROOT, 'examples', example, 'onefold.config.ts'))) {
+  process.stderr.write('usage: npm run bench:sweep -- kuairand|ebnerd DATA_FOLDER\n');
+  process.exit(2);
+}
+
+const COMMON = { epochs: 6, warmupSteps: 30, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 3 } };
+/** Eight settings, the same for both: [model, training]. */
+const SETTINGS = {
+  1: [{}, { batchSize: 2048 }],
+  2: [{}, { batchSize: 512 }],
+  3: [{}, { batchSize: 256 }],
+  4: [{ dropout: 0.2 }, { batchSize: 512 }],
+  5: [{ embedding: { width: 8 }, mlp: [64, 32], tower: [16], dropout: 0.2 }, { batchSize: 512 }],
+  6: [{}, { batchSize: 512, embeddingLearningRate: 0.02 }],
+  7: [{ dropout: 0.2 }, { batchSize: 512, embeddingLearningRate: 0.02, learningRate: 5e-4 }],
+  8: [{ embedding: { width: 8 } }, { batchSize: 512, weightDecay: 0.05, embeddingWeightDecay: 1e-5 }],
+};
+
+const models = Object.fromEntries(
+  Object.entries(SETTINGS).flatMap(([name, [model, training]]) =>
+    ['separate', 'unified'].map((preset) => [`${preset}-${name}`, { preset, ...model, training: { ...COMMON, ...training } }]),
+  ),
+);
+const config = deriveConfig(example, 'sweep', { workspace: join(ROOT, 'examples', example, '.onefold'), models });
+const project = ['--config', config, '--data', resolve(data)];
+
+onefold('prepare', ...project);
+const rows = [];
+for (const name of Object.keys(models)) {
+  const { runs } = onefold('train', name, ...project);
+  const { tasks } = onefold('evaluate', name, '--split', 'validation', ...project);
+  const { logLoss, auc } = tasks[0].overall.metrics;
+  const row = { model: name, logLoss, auc, seconds: runs.reduce((sum, run) => sum + run.seconds, 0), ...models[name] };
+  rows.push(row);
+  process.stdout.write(`${name.padEnd(12)} validation log loss ${logLoss.toFixed(5)}  AUC ${auc.toFixed(5)}  ${row.seconds.toFixed(0)} s\n`);
+}
+for (const preset of ['separate', 'unified']) {
+  const best = rows.filter((row) => row.preset === preset).reduce((a, b) => (b.logLoss < a.logLoss ? b : a));
+  process.stdout.write(`best ${preset}: ${best.model}\n`);
+}
+writeResults(`sweep-${example}`, rows);
