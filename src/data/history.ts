@@ -13,7 +13,7 @@ import { checkedSelectSql, checksOf, rawName, type CheckedSelect } from './check
 import { quoteIdentifier, type Database } from './duckdb.js';
 import { describeColumns, type MappedColumn } from './mapped-columns.js';
 import { eventsOwner, type Relation } from './relations.js';
-import { runStep } from './sql-step.js';
+import { queryStep, runStep } from './sql-step.js';
 import { eventTimeColumn, fieldColumn, STAGED } from './staged.js';
 
 export type Sequence = Extract<Feature, { kind: 'sequence' }>;
@@ -29,6 +29,11 @@ export const historyTable = (sequence: Sequence): string => quoteIdentifier(`his
 const eventsTable = (sequence: Sequence): string => quoteIdentifier(`events of ${sequence.name}`);
 const orderedTable = (sequence: Sequence): string => quoteIdentifier(`ordered events of ${sequence.name}`);
 const blocksTable = (sequence: Sequence): string => quoteIdentifier(`event blocks of ${sequence.name}`);
+
+const usersTable = (sequence: Sequence): string => quoteIdentifier(`users of ${sequence.name}`);
+
+/** Events packed at a time: lists being built cannot spill, so their number is what bounds memory. */
+const PACKED_EVENTS = 500_000;
 
 const eventColumns = (sequence: EventSequence): readonly MappedColumn[] => {
   const option = `features.${sequence.name}`;
@@ -70,17 +75,37 @@ export const ingestEvents = async (database: Database, project: Project, sequenc
     checks: [],
   };
   const events = eventsTable(sequence);
-  await runStep(database, owner, `CREATE TABLE ${events} AS ${checkedSelectSql(select)}`);
+  await runStep(database, owner, `CREATE TEMP TABLE ${events} AS ${checkedSelectSql(select)}`);
   const bad = await settleBadRows(database, project.data.badRows, { owner, relation, table: { sql: events, checks: checksOf(select) }, requestId: 'NULL::VARCHAR' });
   // The order makes the row number of an event its place in its user's history, after an offset per user.
   await runStep(
     database,
     owner,
-    `CREATE TABLE ${orderedTable(sequence)} AS SELECT * EXCLUDE ("@file", "@row", "@code", "@value", "@content")
+    `CREATE TEMP TABLE ${orderedTable(sequence)} AS SELECT * EXCLUDE ("@file", "@row", "@code", "@value", "@content")
      FROM ${events} WHERE "@code" IS NULL ORDER BY "@user_id", "@time", rowid`,
   );
   await runStep(database, owner, `DROP TABLE ${events}`);
   return bad;
+};
+
+/** Packs ordered events into blocks of `length` within a user. */
+const packBlocks = async (database: Database, sequence: EventSequence, lists: readonly { readonly list: string; readonly source: string }[]): Promise<void> => {
+  const owner = eventsOwner(sequence.name);
+  const { length } = sequence;
+  const blocks = blocksTable(sequence);
+  const [counted] = await queryStep<{ events: number }>(database, owner, `SELECT count(*) AS events FROM ${orderedTable(sequence)}`);
+  for (let from = 0; from === 0 || from < counted!.events; from += PACKED_EVENTS) {
+    const to = from + PACKED_EVENTS;
+    // Blocks that begin in [from, to) may reach beyond it. Sorting a list of structs by its first field takes a fraction
+    // of the time and memory of an ordered aggregate.
+    const select = `SELECT block, ${lists.map(({ list }) => `list_transform(events, lambda x: x."${list}") AS ${list}`).join(', ')}
+      FROM (SELECT e."@block" AS block, list_sort(list(struct_pack("place" := e."@place", ${lists.map(({ list, source }) => `"${list}" := ${source}`).join(', ')}))) AS events
+        FROM (SELECT o.*, o.rowid AS "@place", u.first + ((o.rowid - u.first) // ${length}) * ${length} AS "@block"
+              FROM ${orderedTable(sequence)} o JOIN ${usersTable(sequence)} u ON u."@user_id" = o."@user_id"
+              WHERE o.rowid >= ${from} AND o.rowid < ${to + length} AND u.first < ${to + length} AND u.last >= ${from}) e
+        WHERE e."@block" >= ${from} AND e."@block" < ${to} GROUP BY 1)`;
+    await runStep(database, owner, from === 0 ? `CREATE TEMP TABLE ${blocks} AS ${select}` : `INSERT INTO ${blocks} ${select}`);
+  }
 };
 
 /**
@@ -93,25 +118,20 @@ export const joinHistory = async (database: Database, sequence: EventSequence, r
   const { length } = sequence;
   const ordered = orderedTable(sequence);
   const fields = sequence.fields.filter((field) => field.kind === 'id').map((field) => field.name);
-  // Numbers of the user's first event, of the first event of the block and of the event itself are rows of `ordered`.
-  const users = `(SELECT "@user_id", min(rowid) AS first FROM ${ordered} GROUP BY 1)`;
   const lists = [
     ...fields.map((field, index) => ({ list: `f${index}`, source: `e.${quoteIdentifier(field)}`, name: quoteIdentifier(fieldColumn(sequence.name, field)) })),
     { list: 't', source: 'e."@time" // 1000', name: quoteIdentifier(eventTimeColumn(sequence.name)) },
   ];
-  await runStep(
-    database,
-    owner,
-    `CREATE TABLE ${blocksTable(sequence)} AS
-     SELECT u.first + ((e.rowid - u.first) // ${length}) * ${length} AS block, ${lists.map(({ list, source }) => `list(${source} ORDER BY e.rowid) AS ${list}`).join(', ')}
-     FROM ${ordered} e JOIN ${users} u ON u."@user_id" = e."@user_id" GROUP BY 1`,
-  );
+  // `first` and `last` are rows of `ordered`, and so are blocks: the row of their first event.
+  const users = usersTable(sequence);
+  await runStep(database, owner, `CREATE TEMP TABLE ${users} AS SELECT "@user_id", min(rowid) AS first, max(rowid) AS last FROM ${ordered} GROUP BY 1`);
+  await packBlocks(database, sequence, lists);
   const slice = (list: string): string => `list_slice(list_concat(p.${list}, c.${list}), greatest(a.last - ${length - 1}, a.first) - a.base + 1, a.last - a.base + 1)`;
   await runStep(
     database,
     owner,
     // Of events at one moment the last counts: all of them are before the request, or none.
-    `CREATE TABLE ${historyTable(sequence)} AS
+    `CREATE TEMP TABLE ${historyTable(sequence)} AS
      WITH moments AS (SELECT "@user_id", "@time", max(rowid) AS last FROM ${ordered} GROUP BY 1, 2),
      found AS (
        SELECT q."@key", m.last, u.first, u.first + ((m.last - u.first) // ${length}) * ${length} AS block
@@ -121,5 +141,5 @@ export const joinHistory = async (database: Database, sequence: EventSequence, r
      SELECT a."@key", ${lists.map(({ list, name }) => `${slice(list)} AS ${name}`).join(', ')}
      FROM a JOIN ${blocksTable(sequence)} c ON c.block = a.block LEFT JOIN ${blocksTable(sequence)} p ON p.block = a.previous`,
   );
-  await runStep(database, owner, `DROP TABLE ${blocksTable(sequence)}; DROP TABLE ${ordered}`);
+  await runStep(database, owner, `DROP TABLE ${blocksTable(sequence)}; DROP TABLE ${users}; DROP TABLE ${ordered}`);
 };

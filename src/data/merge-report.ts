@@ -15,7 +15,7 @@ export interface ColumnOnSurface {
   readonly rows: number;
   /** Share of rows without a value (for lists: NULL or empty). */
   readonly missing: number;
-  /** Approximate number of distinct values (of lists: of their elements); `undefined` for vectors and times. */
+  /** Approximate number of distinct values (of lists: of their elements); `undefined` for numbers, vectors and times. */
   readonly distinct: number | undefined;
   /** Of numbers. */
   readonly numbers?: { readonly min: number; readonly median: number; readonly max: number; readonly typicalMagnitude: number; readonly nonZero: number };
@@ -62,17 +62,19 @@ const isList = (column: StagedColumn): boolean => column.type.endsWith('[]');
 
 const tableOf = (side: 'request' | 'candidate'): string => (side === 'request' ? STAGED_REQUESTS : STAGED_CANDIDATES);
 
-const aggregates = (column: StagedColumn, index: number): readonly string[] => {
+/** Requests of a surface that medians are taken from, at most about this many: they need no more, and cost most here. */
+const MEDIAN_REQUESTS = 50_000;
+
+const aggregates = (column: StagedColumn, index: number, sampled: string): readonly string[] => {
   const name = quoteIdentifier(column.name);
   if (isList(column)) return [`count(*) FILTER (len(${name}) > 0) AS p${index}`, `avg(len(${name})) AS l${index}`];
-  const scalar = [`count(${name}) AS p${index}`, `approx_count_distinct(${name}) AS d${index}`];
-  if (column.type !== 'DOUBLE') return scalar;
+  if (column.type !== 'DOUBLE') return [`count(${name}) AS p${index}`, `approx_count_distinct(${name}) AS d${index}`];
   return [
-    ...scalar,
+    `count(${name}) AS p${index}`,
     `min(${name}) AS min${index}`,
-    `approx_quantile(${name}, 0.5) AS median${index}`,
+    `approx_quantile(${name}, 0.5) FILTER (${sampled}) AS median${index}`,
     `max(${name}) AS max${index}`,
-    `approx_quantile(abs(${name}), 0.5) FILTER (${name} <> 0) AS magnitude${index}`,
+    `approx_quantile(abs(${name}), 0.5) FILTER (${name} <> 0 AND ${sampled}) AS magnitude${index}`,
     `count(*) FILTER (${name} <> 0) AS nonzero${index}`,
   ];
 };
@@ -92,7 +94,10 @@ const numbersOf = (row: Row, index: number): ColumnOnSurface['numbers'] | null =
 
 /** Statistics of one side's columns by surface index: one scan, and one more for each column of id lists. */
 const scanSide = async (database: Database, side: 'request' | 'candidate', columns: readonly StagedColumn[]): Promise<ReadonlyMap<number, Statistics>> => {
-  const list = columns.flatMap(aggregates).map((sql) => `, ${sql}`);
+  const counts = await queryStep<{ surface: number; requests: number }>(database, 'the merge report', `SELECT "@surface" AS surface, count(*) AS requests FROM ${STAGED_REQUESTS} GROUP BY 1`);
+  const strides = counts.map(({ surface, requests }) => `WHEN ${surface} THEN ${Math.ceil(requests / MEDIAN_REQUESTS)}`).join(' ');
+  const sampled = `hash("@key") % CASE "@surface" ${strides} END = 0`;
+  const list = columns.flatMap((column, index) => aggregates(column, index, sampled)).map((sql) => `, ${sql}`);
   const rows = await queryStep<Row>(database, 'the merge report', `SELECT "@surface" AS surface, count(*) AS rows${list.join('')} FROM ${tableOf(side)} GROUP BY 1`);
   const elements = new Map<string, number>();
   for (const [index, column] of columns.entries()) {
@@ -110,7 +115,7 @@ const scanSide = async (database: Database, side: 'request' | 'candidate', colum
       {
         rows: row['rows']!,
         present: columns.map((_, index) => row[`p${index}`]!),
-        distinct: columns.map((column, index) => (isList(column) ? (column.type === 'VARCHAR[]' ? (elements.get(`${row['surface']}/${index}`) ?? 0) : null) : row[`d${index}`]!)),
+        distinct: columns.map((column, index) => (column.type === 'VARCHAR[]' ? (elements.get(`${row['surface']}/${index}`) ?? 0) : (row[`d${index}`] ?? null))),
         numbers: columns.map((_, index) => numbersOf(row, index)),
         lengths: columns.map((_, index) => row[`l${index}`] ?? null),
       },

@@ -43,11 +43,19 @@ const disjointIssue = async (database: Database, project: Project, feature: Extr
   if (sides.length < 2) return [];
   const name = quoteIdentifier(feature.name);
   const index = (surface: string): number => project.surfaces.findIndex((candidate) => candidate.name === surface);
+  const table = feature.side === 'request' ? STAGED_REQUESTS : STAGED_CANDIDATES;
   const values = (surfaces: readonly string[]): string =>
-    `SELECT DISTINCT ${name} AS value FROM ${feature.side === 'request' ? STAGED_REQUESTS : STAGED_CANDIDATES} WHERE "@surface" IN (${surfaces.map(index).join(', ')}) AND ${name} IS NOT NULL`;
+    `SELECT DISTINCT ${name} AS value FROM ${table} WHERE "@surface" IN (${surfaces.map(index).join(', ')}) AND ${name} IS NOT NULL`;
   for (const surface of sides) {
     const others = sides.filter((other) => other !== surface && !declaredEqual(feature.vocabularies, surface, other));
     if (others.length < sides.length - 1) continue;
+    // Nearly always a few values settle it, without looking at the rest.
+    const [early] = await queryStep(
+      database,
+      `feature "${feature.name}"`,
+      `SELECT 1 FROM ${table} WHERE "@surface" IN (${others.map(index).join(', ')}) AND ${name} IN (${values([surface])} LIMIT 200) LIMIT 1`,
+    );
+    if (early !== undefined) continue;
     const [row] = await queryStep<{ own: number; theirs: number; common: number }>(
       database,
       `feature "${feature.name}"`,

@@ -174,8 +174,8 @@ const build = async (database: Database, project: Project, sources: readonly Sou
 };
 
 /**
- * Prepares the project's dataset in `<workspace>/prepared`. Data larger than memory streams through a DuckDB database
- * beside it. When the config parts that shape the data, the sources and the dataset itself are unchanged, nothing is done.
+ * Prepares the project's dataset in `<workspace>/prepared`. Data larger than memory spills into a
+ * folder beside it. When the config parts that shape the data, the sources and the dataset itself are unchanged, nothing is done.
  *
  * On any failure the dataset that was there stays, and nothing half-written is left.
  *
@@ -197,7 +197,8 @@ export const prepare = async (project: Project, { onProgress, force = false }: P
   const manifest = await replacePrepared(project.workspace, async (temporary) => {
     const staging = join(temporary, 'staging');
     await mkdir(staging);
-    const database = await openDatabase({ path: join(staging, 'staging.duckdb'), memoryLimit: project.data.memoryLimit, tempDirectory: join(staging, 'spill') });
+    // Tables of a database in memory spill here beyond the limit, like every other intermediate result.
+    const database = await openDatabase({ memoryLimit: project.data.memoryLimit, tempDirectory: staging });
     try {
       return await build(database, project, sources, key, temporary, report);
     } finally {

@@ -92,7 +92,7 @@ export const openRelations = async (database: Database, project: Project): Promi
     const shared = uses.filter((other) => dataKey(other.source) === key).length > 1;
     try {
       const select = await selectFrom(database, use, files);
-      await database.run(`CREATE ${shared && format !== 'parquet' ? 'TABLE' : 'VIEW'} ${sql} AS ${select}`);
+      await database.run(`CREATE ${shared && format !== 'parquet' ? 'TEMP TABLE' : 'TEMP VIEW'} ${sql} AS ${select}`);
     } catch (error) {
       throw explainSource(error, use);
     }

@@ -25,7 +25,7 @@ const gatherRequests = async (database: Database, ingested: readonly IngestedSur
     return `SELECT ${index}::INTEGER AS surface, q.request_id, q.first_row, q.first_candidate, r."@user_id" AS user_id, r."@time" AS time_us, ${viewType} AS view_type
       FROM ${requestsTable(index)} q JOIN ${rows.sql} r ON r.rowid = q.first_row`;
   });
-  await runStep(database, 'gathering requests', `CREATE TABLE ${ALL_REQUESTS} AS ${arms.join(' UNION ALL ')}`);
+  await runStep(database, 'gathering requests', `CREATE TEMP TABLE ${ALL_REQUESTS} AS ${arms.join(' UNION ALL ')}`);
   const counts = await queryStep<{ surface: number }>(database, 'gathering requests', `SELECT DISTINCT surface FROM ${ALL_REQUESTS}`);
   const empty = ingested.find(({ index }) => counts.every((count) => count.surface !== index));
   if (empty === undefined) return;
@@ -63,7 +63,7 @@ const keyRequests = async (database: Database, ingested: readonly IngestedSurfac
   await runStep(
     database,
     'ordering requests',
-    `CREATE TABLE ${KEYED_REQUESTS} AS SELECT *, (${split})::UTINYINT AS split FROM (${arms.join(' UNION ALL ')}) ORDER BY ${MILLISECONDS}, surface, request_id`,
+    `CREATE TEMP TABLE ${KEYED_REQUESTS} AS SELECT *, (${split})::UTINYINT AS split FROM (${arms.join(' UNION ALL ')}) ORDER BY ${MILLISECONDS}, surface, request_id`,
   );
 };
 

@@ -186,7 +186,7 @@ export const ingestSurface = async (database: Database, project: Project, descri
     derived: { '"@hash"': `hash(${requestSide.map((column) => quoteIdentifier(column.id)).join(', ')})` },
   };
   const rowsTable = quoteIdentifier(`rows_${index}`);
-  await runStep(database, owner, `CREATE TABLE ${rowsTable} AS ${checkedSelectSql(rows)}`);
+  await runStep(database, owner, `CREATE TEMP TABLE ${rowsTable} AS ${checkedSelectSql(rows)}`);
   const ingested = { surface, index, described, rows: { sql: rowsTable, checks: checksOf(rows) } };
   if (!nested) return { ...ingested, candidates: undefined };
 
@@ -199,6 +199,6 @@ export const ingestSurface = async (database: Database, project: Project, descri
     checks: [],
   };
   const candidatesTable = quoteIdentifier(`candidates_${index}`);
-  await runStep(database, owner, `CREATE TABLE ${candidatesTable} AS ${checkedSelectSql(candidates)}`);
+  await runStep(database, owner, `CREATE TEMP TABLE ${candidatesTable} AS ${checkedSelectSql(candidates)}`);
   return { ...ingested, candidates: { sql: candidatesTable, checks: checksOf(candidates) } };
 };

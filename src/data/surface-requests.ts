@@ -62,7 +62,7 @@ export const markInconsistentRequests = async (database: Database, ingested: Ing
 
 /** Groups the good rows of a surface into its requests. */
 export const groupRequests = async (database: Database, ingested: IngestedSurface): Promise<void> => {
-  const sql = `CREATE TABLE ${requestsTable(ingested.index)} AS
+  const sql = `CREATE TEMP TABLE ${requestsTable(ingested.index)} AS
     SELECT "@request_id" AS request_id, min("@parent") AS first_row, min("@position") AS first_candidate
     FROM ${goodCandidates(ingested, [])} GROUP BY 1`;
   await runStep(database, surfaceOwner(ingested.surface.name), sql);
