@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', '**/.onefold/**', 'src/graph/onnx/onnx_pb.ts', 'coverage/**'] },
+  { ignores: ['dist/**', 'node_modules/**', '**/.onefold/**', '**/*_pb.ts', 'coverage/**'] },
   ...tseslint.configs.strict,
   ...tseslint.configs.stylistic,
   {
