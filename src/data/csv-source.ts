@@ -3,6 +3,7 @@
  * looks for types, because its own search answers a broken row by choosing another dialect.
  */
 import { DataError } from '../config/errors.js';
+import { explainCsvError } from './csv-error.js';
 import { explainDuckDbError, quoteLiteral, type Database } from './duckdb.js';
 import { queryStep } from './sql-step.js';
 
@@ -35,13 +36,13 @@ const readAll = (files: readonly string[], delimiter: string): string =>
   `read_csv([${files.map(quoteLiteral).join(', ')}], ${dialect(delimiter)}, sample_size = -1, union_by_name = true, filename = '@file')`;
 
 /** Reads every row as text, which fails on the first malformed one with its line. */
-const firstMalformedRow = async (database: Database, file: string, header: string, delimiter: string): Promise<string | undefined> => {
+const firstMalformedRow = async (database: Database, owner: string, file: string, header: string, delimiter: string): Promise<DataError | undefined> => {
   const columns = splitHeader(header, delimiter).map((_, index) => `'c${index}': 'VARCHAR'`);
   try {
     await database.run(`SELECT count(*) FROM read_csv(${quoteLiteral(file)}, ${dialect(delimiter)}, auto_detect = false, columns = {${columns.join(', ')}})`);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return explainCsvError(error, owner, file);
   }
 };
 
@@ -66,20 +67,8 @@ export const csvScan = async (database: Database, owner: string, files: readonly
     await database.run(`DESCRIBE SELECT * FROM ${scan}`);
   } catch (error) {
     for (const file of files) {
-      const message = await firstMalformedRow(database, file, headers.get(file)!, delimiter);
-      if (message === undefined) continue;
-      const line = /Line: (\d+)/.exec(message)?.[1];
-      const original = /Original Line: ([^\n]*)/.exec(message)?.[1];
-      const problem = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message);
-      throw new DataError(
-        `${owner}: ${file}${line === undefined ? '' : ` line ${line}`} is malformed or cut off${original === undefined ? '' : `: ${original.slice(0, 200)}`}`,
-        {
-          where: line === undefined ? file : `${file}:${line}`,
-          expected: problem === null ? 'values separated and quoted as the header is' : `${problem[1]!} values as in the header, found ${problem[2]!}`,
-          fix: 'correct the line, or write the file again if it was cut off',
-          cause: error,
-        },
-      );
+      const malformed = await firstMalformedRow(database, owner, file, headers.get(file)!, delimiter);
+      if (malformed !== undefined) throw malformed;
     }
     throw explainDuckDbError(error, { where: owner });
   }

@@ -131,7 +131,7 @@ const onSurface = (statistics: Statistics, index: number, described: DescribedSu
     column: source?.text,
     type: source?.type.sql,
     rows: statistics.rows,
-    missing: 1 - statistics.present[index]! / statistics.rows,
+    missing: (statistics.rows - statistics.present[index]!) / statistics.rows,
     distinct: statistics.distinct[index] ?? undefined,
     ...(numbers === null || numbers === undefined ? {} : { numbers }),
     ...(meanLength === null || meanLength === undefined ? {} : { meanLength }),

@@ -1,4 +1,5 @@
 /** One SQL statement of preparing, whose failure says what was being done. */
+import { explainCsvError } from './csv-error.js';
 import { explainDuckDbError, quoteIdentifier, type Database } from './duckdb.js';
 
 /**
@@ -9,7 +10,7 @@ export const runStep = async (database: Database, where: string, sql: string): P
   try {
     await database.run(sql);
   } catch (error) {
-    throw explainDuckDbError(error, { where });
+    throw explainCsvError(error, where) ?? explainDuckDbError(error, { where });
   }
 };
 
@@ -21,7 +22,7 @@ export const queryStep = async <T>(database: Database, where: string, sql: strin
   try {
     return await database.rows<T>(sql);
   } catch (error) {
-    throw explainDuckDbError(error, { where });
+    throw explainCsvError(error, where) ?? explainDuckDbError(error, { where });
   }
 };
 
