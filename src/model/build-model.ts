@@ -5,6 +5,7 @@ import type { ModelGraph } from './model-graph.js';
 import { planLayout } from './plan-layout.js';
 import { forward } from './presets.js';
 import { Scope } from './scope.js';
+import type { Priors } from './surface-heads.js';
 
 /** Surface groups a model is trained on: one group of all for `unified`, one per surface otherwise. */
 export const surfaceGroups = (project: Project, model: Model): readonly (readonly string[])[] => {
@@ -16,13 +17,14 @@ export const surfaceGroups = (project: Project, model: Model): readonly (readonl
  * Builds a model's forward graph for training and evaluation.
  *
  * @param surfaces one of {@link surfaceGroups}
+ * @param priors base rates of the training range, for the output layers' starting biases
  * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
  */
-export const buildModelGraph = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelGraph => {
+export const buildModelGraph = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[], priors?: Priors): ModelGraph => {
   const planned = planLayout(project, encoders, model, surfaces);
   const scope = Scope.root({ serving: false });
   const inputs = blockInputs(planned);
-  const logits = forward(scope, { model, layout: planned, surfaces, inputs });
+  const logits = forward(scope, { model, layout: planned, surfaces, inputs, ...(priors === undefined ? {} : { priors }) });
   return {
     layout: { ...planned, dropout: scope.dropoutInputs },
     parameters: scope.parameters,

@@ -2,15 +2,19 @@ import type { Tensor } from '../graph/tensor.js';
 import { add } from '../graph/ops/add.js';
 import { matmul } from '../graph/ops/matmul.js';
 import { relu } from '../graph/ops/relu.js';
+import type { ParameterSpec } from './layout.js';
 import { featureWidth, type Module } from './scope.js';
 
-/** Affine layer `x·W + b`, Glorot-uniform weights, zero bias. */
+/** How a bias starts. */
+export const biasStart = (values: readonly number[] | undefined): ParameterSpec['initializer'] => (values === undefined ? { type: 'zeros' } : { type: 'values', values });
+
+/** Affine layer `x·W + b`: Glorot-uniform weights, and a bias that starts at zero or at the values given. */
 export const dense =
-  (width: number): Module =>
+  (width: number, options: { readonly bias?: readonly number[] } = {}): Module =>
   (scope, x) => {
     const fanIn = featureWidth(x);
     const weight = scope.parameter('weight', [fanIn, width], { type: 'glorot', fanIn, fanOut: width }, { decay: true });
-    const bias = scope.parameter('bias', [width], { type: 'zeros' }, { decay: false });
+    const bias = scope.parameter('bias', [width], biasStart(options.bias), { decay: false });
     return add(matmul(x, weight), bias);
   };
 

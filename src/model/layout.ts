@@ -89,7 +89,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   readonly initializer:
     | { readonly type: 'zeros' }
-    | { readonly type: 'constant'; readonly value: number }
+    /** One value per element. */
+    | { readonly type: 'values'; readonly values: readonly number[] }
     /** Uniform in ±sqrt(6 / (fanIn + fanOut)) (Glorot & Bengio 2010). */
     | { readonly type: 'glorot'; readonly fanIn: number; readonly fanOut: number };
   /** Weight decay applies (weights, not biases or scales). */

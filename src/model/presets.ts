@@ -5,11 +5,11 @@ import { concat } from '../graph/ops/concat.js';
 import { reduceSum } from '../graph/ops/reduce-sum.js';
 import { reshape } from '../graph/ops/reshape.js';
 import { cross } from './cross.js';
-import { dense, mlp, sequential } from './dense.js';
+import { biasStart, dense, mlp, sequential } from './dense.js';
 import { assembleSides, broadcastToCandidates, joinSides, type BlockInputs } from './inputs.js';
 import type { LookupBlock, ModelLayout } from './layout.js';
 import type { Scope } from './scope.js';
-import { surfaceHeads } from './surface-heads.js';
+import { priorBias, surfaceHeads, type Priors } from './surface-heads.js';
 
 /** What a preset composes a forward graph from. */
 export interface ForwardOptions {
@@ -18,6 +18,8 @@ export interface ForwardOptions {
   /** Surfaces whose output layers are built: all of the layout's, or the one that is exported. */
   readonly surfaces: readonly string[];
   readonly inputs: BlockInputs;
+  /** Base rates that the output layers start from; 1/2 when left out. */
+  readonly priors?: Priors;
 }
 
 /**
@@ -27,10 +29,10 @@ export interface ForwardOptions {
  *
  * @returns logits `[candidates, tasks]`
  */
-const trunkAndTowers = (scope: Scope, { model, layout, surfaces, inputs }: ForwardOptions): Tensor => {
+const trunkAndTowers = (scope: Scope, { model, layout, surfaces, inputs, priors }: ForwardOptions): Tensor => {
   const trunk = sequential({ cross: cross(model.cross), mlp: mlp(model.mlp, { dropout: model.dropout }) });
   const features = trunk(scope.child('trunk'), joinSides(assembleSides(layout, inputs)));
-  return surfaceHeads(scope, features, { layout, surfaces, tower: model.tower, dropout: model.dropout });
+  return surfaceHeads(scope, features, { layout, surfaces, tower: model.tower, dropout: model.dropout, ...(priors === undefined ? {} : { priors }) });
 };
 
 /** Sum over a block's slots: rows are one weight per task, so `[rows, slots · tasks]` becomes `[rows, tasks]`. */
@@ -41,7 +43,7 @@ const sumSlots = (block: LookupBlock, x: Tensor): Tensor =>
  * Logistic regression on the same raw features: a weight per id and task, pooled lists, linear dense features, a bias.
  * The yardstick for how much a problem needs interactions.
  */
-const linear = (scope: Scope, { layout, inputs }: ForwardOptions): Tensor => {
+const linear = (scope: Scope, { layout, surfaces, inputs, priors }: ForwardOptions): Tensor => {
   const requestParts: Tensor[] = [];
   const candidateParts: Tensor[] = [];
   layout.blocks.forEach((block, index) => {
@@ -51,7 +53,7 @@ const linear = (scope: Scope, { layout, inputs }: ForwardOptions): Tensor => {
   const denseParts = [...(sides.request === null ? [] : [broadcastToCandidates(sides.request)]), ...(sides.candidate === null ? [] : [sides.candidate])];
   const terms = [...requestParts.map(broadcastToCandidates), ...candidateParts];
   if (denseParts.length > 0) terms.push(dense(layout.tasks.length)(scope.child('dense'), denseParts.length === 1 ? denseParts[0]! : concat(denseParts, 1)));
-  const bias = scope.parameter('bias', [layout.tasks.length], { type: 'zeros' }, { decay: false });
+  const bias = scope.parameter('bias', [layout.tasks.length], biasStart(priorBias(priors, surfaces[0]!, layout).bias), { decay: false });
   return terms.reduce((sum, term) => add(sum, term), bias);
 };
 

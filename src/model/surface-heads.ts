@@ -23,6 +23,21 @@ const taskMask = (layout: ModelLayout, surface: string): Tensor | null => {
   return has.every((one) => one === 1) ? null : constant(Float32Array.from(has), 'float32', [1, has.length]);
 };
 
+/** Positives per labelled row, surface → task → rate: where the output layers start. */
+export type Priors = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** Rates of 0 and 1 have no logit: what few rows never showed is rare, not impossible. */
+const logit = (rate: number): number => {
+  const possible = Math.min(Math.max(rate, 1e-4), 1 - 1e-4);
+  return Math.log(possible / (1 - possible));
+};
+
+/** A bias that predicts the surface's base rates, so that the first steps are not spent on finding them. */
+export const priorBias = (priors: Priors | undefined, surface: string, layout: ModelLayout): { readonly bias?: readonly number[] } => {
+  const rates = priors?.[surface];
+  return rates === undefined ? {} : { bias: layout.tasks.map((task) => (rates[task.name] === undefined ? 0 : logit(rates[task.name]!))) };
+};
+
 /**
  * Output layers: every surface's logits are those of one shared layer plus those of its own tower. The shared layer
  * carries what all surfaces agree on, so a surface with little traffic learns only how it differs. Rows are routed: a
@@ -35,7 +50,7 @@ const taskMask = (layout: ModelLayout, surface: string): Tensor | null => {
 export const surfaceHeads = (
   scope: Scope,
   x: Tensor,
-  options: { readonly layout: ModelLayout; readonly surfaces: readonly string[]; readonly tower: readonly number[]; readonly dropout: number },
+  options: { readonly layout: ModelLayout; readonly surfaces: readonly string[]; readonly tower: readonly number[]; readonly dropout: number; readonly priors?: Priors },
 ): Tensor => {
   const tasks = options.layout.tasks.length;
   const shared = options.layout.surfaces.length > 1 ? dense(tasks)(scope.child('shared_head'), x) : null;
@@ -44,7 +59,7 @@ export const surfaceHeads = (
   const logits = options.surfaces.map((surface, index) => {
     const own = scope.child(`tower.${surface}`);
     const hidden = mlp(options.tower, { dropout: options.dropout })(own, routed[index]!);
-    const head = dense(tasks)(own.child('head'), hidden);
+    const head = dense(tasks, priorBias(options.priors, surface, options.layout))(own.child('head'), hidden);
     const sum = routedShared === null ? head : add(head, routedShared[index]!);
     const mask = taskMask(options.layout, surface);
     return mask === null ? sum : mul(sum, mask);

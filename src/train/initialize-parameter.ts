@@ -10,8 +10,9 @@ export const initializeParameter = (spec: ParameterSpec, seed: number): Float32A
   switch (initializer.type) {
     case 'zeros':
       return values;
-    case 'constant':
-      return values.fill(initializer.value);
+    case 'values':
+      values.set(initializer.values);
+      return values;
     case 'glorot': {
       const stream = createHash('sha256').update(`${seed}\n${spec.name}`).digest().readInt32LE(0);
       const generator = xoroshiro128plus(stream);

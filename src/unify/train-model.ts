@@ -1,13 +1,15 @@
+import { rm } from 'node:fs/promises';
 import type { Model, Project, Training } from '../config/project.js';
 import { openDataset } from '../data/dataset.js';
-import type { PreparedManifest } from '../data/prepared.js';
+import { SPLITS, type PreparedManifest } from '../data/prepared.js';
 import { scoreShards } from '../evaluate/score.js';
 import { createAccumulator } from '../evaluate/streaming.js';
 import { buildModelGraph } from '../model/build-model.js';
 import type { ModelLayout } from '../model/layout.js';
+import type { Priors } from '../model/surface-heads.js';
 import { trainModel, type TrainOptions, type TrainResult } from '../train/loop.js';
 import type { TrainProgress } from '../train/progress.js';
-import { configHash, groupRuns, type GroupRun } from './model-run.js';
+import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
 
 export interface TrainRunOptions {
   readonly project: Project;
@@ -50,7 +52,8 @@ const createValidation = async (
   const watched = training.earlyStopping ?? { metric: 'logLoss', task: layout.tasks[0]!.name };
   return {
     evaluate: async (engine) => {
-      const accumulator = createAccumulator();
+      // GAUC has no streaming form: where it is watched, all rows are kept.
+      const accumulator = createAccumulator(watched.metric === 'gauc' ? { exactRows: Infinity } : {});
       for await (const chunk of scoreShards(dataset, { manifest, groups: [{ layout, scorer: engine }] })) accumulator.add(chunk);
       const evaluation = accumulator.evaluate();
       const scalars: Record<string, number> = {};
@@ -68,9 +71,18 @@ const createValidation = async (
   };
 };
 
+/** Positives per labelled candidate of the training range. */
+const baseRates = (manifest: PreparedManifest): Priors =>
+  Object.fromEntries(
+    Object.entries(manifest.splits.train.counts).map(([surface, { positives, labelled }]) => [
+      surface,
+      Object.fromEntries(Object.entries(labelled).flatMap(([task, rows]) => (rows === 0 ? [] : [[task, positives[task]! / rows]]))),
+    ]),
+  );
+
 const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
-  const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
+  const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces, baseRates(manifest));
   const training = trainingFor(model.training, graph.layout);
   const taskNames = manifest.tasks.map((task) => task.name);
   const dataset = await openDataset(directory, manifest, 'train', {
@@ -81,19 +93,21 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
     seed: training.seed,
     threads: 1,
   });
-  const validation = await createValidation(options, training, graph.layout);
+  let validation: Awaited<ReturnType<typeof createValidation>> = null;
   const started = performance.now();
   try {
+    validation = await createValidation(options, training, graph.layout);
+    const evaluate = validation?.evaluate;
     const result = await trainModel({
       graph,
       training,
       model: `${model.name}/${run.name}`,
-      configHash: configHash(model, run, manifest),
+      configHash: configHash(project, model, run, manifest),
       taskNames,
       candidatesPerEpoch: dataset.candidateCount,
       trainBatches: (epoch) => dataset.batches({ epoch }),
       runDirectory: run.directory,
-      ...(validation === null ? {} : { evaluate: validation.evaluate }),
+      ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(onProgress === undefined ? {} : { onProgress: (progress: TrainProgress) => onProgress(run, progress) }),
@@ -111,7 +125,12 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
  * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
  */
 export const trainRuns = async (options: TrainRunOptions): Promise<readonly TrainedRun[]> => {
+  const { project, model } = options;
+  // Evaluations of the model that is replaced would be taken for the new one's.
+  for (const split of SPLITS) {
+    for (const trainingOnly of ['logged', 'serving'] as const) await rm(evaluationFile(project, model, split, trainingOnly), { force: true });
+  }
   const trained: TrainedRun[] = [];
-  for (const run of groupRuns(options.project, options.model)) trained.push(await trainRun(options, run));
+  for (const run of groupRuns(project, model)) trained.push(await trainRun(options, run));
   return trained;
 };
