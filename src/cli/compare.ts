@@ -2,14 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { loadPrepared } from '../data/load-prepared.js';
-import { preparedDirectory } from '../data/prepared-directory.js';
 import type { Split } from '../data/prepared.js';
 import { comparePredictions } from '../evaluate/compare.js';
 import { evaluatePredictions } from '../evaluate/evaluate.js';
 import type { Predictions } from '../evaluate/predictions.js';
 import { renderComparison } from '../evaluate/render.js';
 import { evaluationFile, modelNamed } from '../unify/model-run.js';
+import { openPrepared } from '../unify/open-prepared.js';
 import { scoreModel } from '../unify/score-model.js';
 import { splitOption, trainingOnlyOption } from './evaluate.js';
 import { compactNumber } from './output.js';
@@ -46,8 +45,7 @@ export const compareCommand = (): Command =>
     .action(async (champion: string, challenger: string, options: CompareCommandOptions) => {
       const { project, output } = await openProject(options);
       const models = [modelNamed(project, champion), modelNamed(project, challenger)] as const;
-      const directory = preparedDirectory(project.workspace);
-      const manifest = await loadPrepared(directory);
+      const { directory, manifest } = await openPrepared(project);
       const score = async (model: (typeof models)[number]): Promise<Predictions> => {
         const progress = output.progress(`score ${model.name}`);
         const predictions = await scoreModel({
@@ -65,11 +63,11 @@ export const compareCommand = (): Command =>
       const [a, b] = [await score(models[0]), await score(models[1])];
       const comparison = comparePredictions(a, b, { names: [champion, challenger], bootstrap: { replicates: options.replicates } });
       for (const [model, predictions] of [[models[0], a], [models[1], b]] as const) {
-        await writeFile(evaluationFile(project, model, options.split), `${JSON.stringify(evaluatePredictions(predictions))}\n`);
+        await writeFile(evaluationFile(project, model, options.split, options.trainingOnly), `${JSON.stringify(evaluatePredictions(predictions))}\n`);
       }
       const folder = join(project.workspace, 'comparisons');
       await mkdir(folder, { recursive: true });
-      const file = join(folder, `${champion}-${challenger}-${options.split}.json`);
+      const file = join(folder, `${champion}-${challenger}-${options.split}${options.trainingOnly === 'serving' ? '-serving' : ''}.json`);
       await writeFile(file, `${JSON.stringify(comparison)}\n`);
       output.text(renderComparison(comparison, { viewTypes: options.viewTypes === true }));
       output.text(`written: ${relative(process.cwd(), file)}`);

@@ -1,12 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { Option, type Command } from 'commander';
 import { SPLITS, type Split } from '../data/prepared.js';
-import { loadPrepared } from '../data/load-prepared.js';
-import { preparedDirectory } from '../data/prepared-directory.js';
 import { renderEvaluation } from '../evaluate/render.js';
 import { createAccumulator } from '../evaluate/streaming.js';
 import { evaluationFile, modelNamed, runDirectory } from '../unify/model-run.js';
+import { openPrepared } from '../unify/open-prepared.js';
 import { streamPredictions } from '../unify/score-model.js';
 import { compactNumber } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
@@ -40,8 +39,7 @@ export const evaluateCommand = (): Command =>
     .action(async (name: string, options: EvaluateCommandOptions) => {
       const { project, output } = await openProject(options);
       const model = modelNamed(project, name);
-      const directory = preparedDirectory(project.workspace);
-      const manifest = await loadPrepared(directory);
+      const { directory, manifest } = await openPrepared(project);
       const progress = output.progress(`score ${name}`);
       const accumulator = createAccumulator({ bootstrap: options.intervals === true });
       const predictions = streamPredictions({
@@ -56,10 +54,10 @@ export const evaluateCommand = (): Command =>
       for await (const chunk of predictions) accumulator.add(chunk);
       progress.done(`${compactNumber(accumulator.rows)} candidates`);
       const evaluation = accumulator.evaluate();
-      const file = evaluationFile(project, model, options.split);
+      const file = evaluationFile(project, model, options.split, options.trainingOnly);
       await mkdir(runDirectory(project, model), { recursive: true });
       await writeFile(file, `${JSON.stringify(evaluation)}\n`);
       output.text(renderEvaluation(evaluation));
       output.text(`written: ${relative(process.cwd(), file)}`);
-      output.result({ model: name, split: options.split, file: join(file), ...evaluation });
+      output.result({ model: name, split: options.split, file, ...evaluation });
     });

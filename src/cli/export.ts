@@ -2,11 +2,11 @@ import { join, relative } from 'node:path';
 import { Option, type Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { openDataset } from '../data/dataset.js';
-import { loadPrepared } from '../data/load-prepared.js';
-import { preparedDirectory } from '../data/prepared-directory.js';
+import type { PreparedManifest, Split } from '../data/prepared.js';
 import { exportSurface, storedMetrics } from '../export/export-surface.js';
 import type { ExportManifest } from '../export/manifest.js';
 import { checkpointOf, evaluationFile, modelNamed } from '../unify/model-run.js';
+import { openPrepared } from '../unify/open-prepared.js';
 import { openModel } from '../unify/score-model.js';
 import { compactNumber } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
@@ -32,6 +32,10 @@ const describe = (directory: string, manifest: ExportManifest): string => {
   replayed ${compactNumber(parity.encodedRows)} held-out candidates, ${compactNumber(parity.rawRows)} of them from raw values: largest difference ${parity.maxDifference.toExponential(1)}${rounding}`;
 };
 
+/** The latest split with rows of the surface: where its raw rows are from too. */
+const latestSplit = (manifest: PreparedManifest, surface: string): Split =>
+  (['test', 'validation', 'train'] as const).find((split) => (manifest.splits[split].counts[surface]?.candidates ?? 0) > 0)!;
+
 /** `onefold export NAME`: one self-contained, parity-checked checkpoint per surface. */
 export const exportCommand = (): Command =>
   projectCommand('export', 'write one self-contained checkpoint per surface, replayed against the trained model', EXAMPLES)
@@ -45,10 +49,7 @@ export const exportCommand = (): Command =>
       for (const surface of options.surface ?? []) {
         if (!known.includes(surface)) throw new UsageError(`there is no surface "${surface}"`, { where: '--surface', expected: `one of ${known.join(', ')}`, fix: 'name a surface of the config' });
       }
-      const prepared = preparedDirectory(project.workspace);
-      const manifest = await loadPrepared(prepared);
-      const split = (['test', 'validation', 'train'] as const).find((one) => manifest.splits[one].shards.length > 0)!;
-      const dataset = await openDataset(prepared, manifest, split, { tasks: manifest.tasks.map((task) => task.name), batchCandidates: model.training.batchSize });
+      const { directory: prepared, manifest } = await openPrepared(project);
       const opened = await openModel(project, model, manifest);
       const exported: { readonly surface: string; readonly directory: string; readonly manifest: ExportManifest }[] = [];
       try {
@@ -56,6 +57,11 @@ export const exportCommand = (): Command =>
           const progress = output.progress(`export ${surface}`);
           const group = opened.groups.find(({ layout }) => layout.surfaces.includes(surface))!;
           const directory = join(project.workspace, 'exports', name, surface);
+          const dataset = await openDataset(prepared, manifest, latestSplit(manifest, surface), {
+            tasks: manifest.tasks.map((task) => task.name),
+            surfaces: [manifest.encoders.surfaces.indexOf(surface)],
+            batchCandidates: model.training.batchSize,
+          });
           const written = await exportSurface({
             project,
             model,
@@ -68,14 +74,13 @@ export const exportCommand = (): Command =>
             precision: options.precision,
             directory,
             metrics: await storedMetrics(evaluationFile(project, model, 'test'), surface),
-          });
+          }).finally(() => dataset.close());
           progress.done('');
           exported.push({ surface, directory, manifest: written });
           output.text(describe(directory, written));
         }
       } finally {
         await opened.close();
-        dataset.close();
       }
       output.result({ model: name, exports: exported });
     });

@@ -5,6 +5,7 @@ import { compareCommand } from './compare.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
+import { stopProgress } from './output.js';
 import { predictCommand } from './predict.js';
 import { prepareCommand } from './prepare.js';
 import { reportError } from './report-error.js';
@@ -16,16 +17,18 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const program = new Command('onefold')
   .description('One engagement model for every ad surface: merge, train, compare and export.')
   .version(version)
-  .option('--verbose', 'print stack traces with errors')
-  .showHelpAfterError('(add --help for options and examples)');
+  .option('--verbose', 'print stack traces with errors');
 
 for (const command of [initCommand(), simulateCommand(), prepareCommand(), trainCommand(), evaluateCommand(), compareCommand(), exportCommand(), predictCommand()]) program.addCommand(command);
 
-/** Failures end in `reportError`, so that exit codes stay those of docs/errors.md. */
+const json = process.argv.includes('--json');
+
+/** Failures end in `reportError`, so that exit codes stay those of docs/errors.md and `--json` prints one object alone. */
 const throwInstead = (command: Command): void => {
-  command.exitOverride((error: CommanderError) => {
+  command.showHelpAfterError('(add --help for options and examples)').exitOverride((error: CommanderError) => {
     throw error;
   });
+  if (json) command.configureOutput({ writeErr: () => undefined });
   command.commands.forEach(throwInstead);
 };
 throwInstead(program);
@@ -33,5 +36,6 @@ throwInstead(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = reportError(error, { json: process.argv.includes('--json'), verbose: process.argv.includes('--verbose') });
+  stopProgress();
+  process.exitCode = reportError(error, { json, verbose: process.argv.includes('--verbose') });
 }

@@ -25,21 +25,31 @@ export interface ProgressLine {
 
 const LINE_INTERVAL_MS = 5_000;
 
+/** Bars on the terminal now. */
+const running = new Set<SingleBar>();
+
+/** Takes the bars of work that failed off the terminal: their timers would keep the process alive. */
+export const stopProgress = (): void => {
+  for (const bar of running) bar.stop();
+  running.clear();
+};
+
 const barProgress = (label: string): ProgressLine => {
   const bar = new SingleBar({
     format: `${label} {bar} {percentage}% {detail}`,
     barsize: 24,
-    hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
     etaBuffer: 1,
     fps: 8,
   });
   bar.start(1000, 0, { detail: '' });
+  running.add(bar);
   return {
     update: (fraction, detail) => bar.update(Math.round(Math.min(1, fraction) * 1000), { detail }),
     done: (detail) => {
       bar.stop();
+      running.delete(bar);
       process.stderr.write(`${label} ${pc.green('done')} ${detail}\n`);
     },
   };

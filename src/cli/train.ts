@@ -1,9 +1,8 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
-import { loadPrepared } from '../data/load-prepared.js';
-import { preparedDirectory } from '../data/prepared-directory.js';
 import type { TrainProgress } from '../train/progress.js';
 import { modelNamed, type GroupRun } from '../unify/model-run.js';
+import { openPrepared } from '../unify/open-prepared.js';
 import { trainRuns, type TrainedRun } from '../unify/train-model.js';
 import { compactNumber, duration, type Output, type ProgressLine } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
@@ -52,12 +51,10 @@ export const trainCommand = (): Command =>
     .action(async (name: string, options: TrainCommandOptions) => {
       const { project, output } = await openProject(options);
       const model = modelNamed(project, name);
-      const directory = preparedDirectory(project.workspace);
-      const manifest = await loadPrepared(directory);
+      const { directory, manifest } = await openPrepared(project);
       const onProgress = progressOf(output, name);
-      const runs = await withInterrupt((signal) =>
-        trainRuns({ project, model, manifest, directory, signal, onProgress, resume: options.resume === true }).finally(() => onProgress.close()),
-      );
+      const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress, resume: options.resume === true }));
+      onProgress.close();
       for (const run of runs) output.text(describeRun(run));
       output.result({ model: name, runs: runs.map(({ run, result, seconds }) => ({ ...run, ...result, seconds })) });
     });

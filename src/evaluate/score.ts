@@ -138,11 +138,9 @@ const scoreGroup = async (
   const targets = layout.tasks.map((task) => predictions.tasks.find((one) => one.task === task.name)!.probabilities);
   const scoreBatch = async (requestIndices: Int32Array): Promise<void> => {
     const batch = createBatch(shard, requestIndices, options.manifest.encoders.surfaces.length);
-    // The engine takes the batch's buffers over, so what is needed afterwards is kept first.
-    const requests = batch.requestIndex.slice();
     const logits = await scorer.predict(batch);
     let row = 0;
-    for (const request of requests) {
+    for (const request of batch.requestIndex) {
       const surface = layout.surfaceIndices.indexOf(shard.surfaces[request]!);
       const name = layout.surfaces[surface]!;
       for (let candidate = starts[request]!; candidate < starts[request + 1]!; candidate++, row++) {
@@ -156,7 +154,10 @@ const scoreGroup = async (
   };
   const waiting: Promise<void>[] = [];
   for (const requestIndices of planBatches(shard, order, options.batchCandidates ?? 8192)) {
-    waiting.push(scoreBatch(requestIndices));
+    const pending = scoreBatch(requestIndices);
+    // A batch that fails together with an earlier one is never awaited: only the first failure is reported.
+    pending.catch(() => undefined);
+    waiting.push(pending);
     if (waiting.length >= IN_FLIGHT) await waiting.shift();
   }
   await Promise.all(waiting);

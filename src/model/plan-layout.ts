@@ -1,5 +1,5 @@
 import { OnefoldError } from '../config/errors.js';
-import type { Feature, Model, Project, Side } from '../config/project.js';
+import type { Feature, Model, Project, Side, Task } from '../config/project.js';
 import type { ColumnState, EncoderSet } from '../data/encoder-state.js';
 import type { DenseBlock, DenseSlot, FusedTableLayout, LookupBlock, LookupSlot, ModelLayout } from './layout.js';
 
@@ -29,11 +29,15 @@ const declaredWidth = (features: ReadonlyMap<string, Feature>, column: ColumnSta
   return feature.width;
 };
 
+/** Tasks that any of the surfaces has. */
+const tasksOf = (project: Project, surfaces: readonly string[]): readonly Task[] =>
+  project.tasks.filter((task) => task.surfaces.some((surface) => surfaces.includes(surface)));
+
 /** Every embedding lookup of the model, in column order; its own surface and view type come first. */
 const planLookups = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[], columns: readonly ColumnState[]): Lookup[] => {
   const features = new Map(project.features.map((feature) => [feature.name, feature]));
-  // A logistic regression has one weight per id and task: rows as wide as there are tasks.
-  const linearWidth = model.preset === 'linear' ? project.tasks.length : undefined;
+  // A logistic regression has one weight per id and task: rows as wide as its surfaces have tasks.
+  const linearWidth = model.preset === 'linear' ? tasksOf(project, surfaces).length : undefined;
   const width = linearWidth ?? model.embeddingWidth;
   const lookups: Lookup[] = [];
   if (surfaces.length > 1) lookups.push({ column: SURFACE_COLUMN, table: SURFACE_COLUMN, side: 'request', width, pooling: 'single' });
@@ -103,23 +107,42 @@ const planDense = (columns: readonly ColumnState[]): DenseBlock[] =>
     return slots.length === 0 ? [] : [{ name: `dense.${side}`, side, slots, blockWidth: offset }];
   });
 
+/** What the config declares for these surfaces must be in the prepared dataset: a feature left out silently would be a worse model. */
+const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonly string[], columns: readonly ColumnState[]): void => {
+  const lacks = (what: string, where: string): OnefoldError =>
+    new OnefoldError('artifact', `the prepared dataset lacks ${what}, which the config declares`, { where, fix: 'run `onefold prepare` again with this config' });
+  const surface = surfaces.find((name) => !encoders.surfaces.includes(name));
+  if (surface !== undefined) throw lacks(`surface "${surface}"`, `surfaces.${surface}`);
+  const feature = project.features.find(({ name, surfaces: own }) => own.some((one) => surfaces.includes(one)) && columns.every((column) => column.feature !== name));
+  if (feature !== undefined) throw lacks(`feature "${feature.name}"`, `features.${feature.name}`);
+  if (columns.length > 0) return;
+  throw new OnefoldError('config', `${surfaces.join(', ')} has no feature: there is nothing a model could predict from`, {
+    where: 'features',
+    expected: 'at least one feature on every surface that is trained alone',
+    fix: 'declare one, or train the surfaces together (preset `unified`)',
+  });
+};
+
 /**
  * Lays out a model's inputs for a set of surfaces: the features any of them has, tables grouped by width, one lookup
  * block per side and width, one dense block per side.
  *
  * @param surfaces names of the surfaces the model serves; one for a separate model
- * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
+ * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together, `config` without any feature
  */
 export const planLayout = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelLayout => {
   const columns = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
+  checkPrepared(project, encoders, surfaces, columns);
   const lookups = planLookups(project, encoders, model, surfaces, columns);
   const fusedTables = fuseTables(encoders, lookups);
   return {
     surfaces,
     surfaceIndices: surfaces.map((surface) => encoders.surfaces.indexOf(surface)),
-    tasks: project.tasks
-      .filter((task) => task.surfaces.some((surface) => surfaces.includes(surface)))
-      .map((task) => ({ name: task.name, weight: task.weight, surfaces: task.surfaces.filter((surface) => surfaces.includes(surface)) })),
+    tasks: tasksOf(project, surfaces).map((task) => ({
+      name: task.name,
+      weight: task.weight,
+      surfaces: task.surfaces.filter((surface) => surfaces.includes(surface)),
+    })),
     fusedTables,
     blocks: planBlocks(lookups, fusedTables),
     dense: planDense(columns),

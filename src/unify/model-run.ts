@@ -30,8 +30,7 @@ export const checkpointOf = (run: GroupRun): string => join(run.directory, 'chec
 
 /** @throws UsageError when the config has no such model */
 export const modelNamed = (project: Project, name: string): Model => {
-  const model = project.models[name];
-  if (model !== undefined) return model;
+  if (Object.hasOwn(project.models, name)) return project.models[name]!;
   const names = Object.keys(project.models);
   const near = closest(name, names);
   throw new UsageError(`there is no model "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`, {
@@ -41,11 +40,26 @@ export const modelNamed = (project: Project, name: string): Model => {
   });
 };
 
-/** What a checkpoint was trained with: model settings, surfaces, and the prepared dataset's key. */
-export const configHash = (model: Model, run: GroupRun, manifest: PreparedManifest): string =>
-  createHash('sha256')
-    .update(JSON.stringify({ model: { ...model, training: { ...model.training, threads: 0 } }, surfaces: run.surfaces, data: manifest.key }))
-    .digest('hex');
+/** Embedding widths that features declare: the one part of a feature that only models read, so the dataset's key is without them. */
+const declaredWidths = (project: Project): unknown =>
+  project.features.map((feature) => {
+    if (feature.kind === 'vector') return [feature.name];
+    return [feature.name, feature.kind === 'sequence' ? feature.fields.map((field) => field.width ?? null) : (feature.width ?? null)];
+  });
 
-/** File of a model's last evaluation on a split. */
-export const evaluationFile = (project: Project, model: Model, split: Split): string => join(runDirectory(project, model), `evaluation-${split}.json`);
+/**
+ * What a checkpoint was trained with: model settings, embedding widths, surfaces, and the prepared dataset's key. The
+ * number of threads is left out: it is the machine's.
+ */
+export const configHash = (project: Project, model: Model, run: GroupRun, manifest: PreparedManifest): string => {
+  const settings = { ...model, training: { ...model.training, threads: 0 } };
+  const parts = { model: settings, widths: declaredWidths(project), surfaces: run.surfaces, data: manifest.key };
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+};
+
+/**
+ * File of a model's last evaluation on a split. With training-only features as served it is a file of its own: an
+ * export's metrics are those at logged values.
+ */
+export const evaluationFile = (project: Project, model: Model, split: Split, trainingOnly: 'logged' | 'serving' = 'logged'): string =>
+  join(runDirectory(project, model), `evaluation-${split}${trainingOnly === 'serving' ? '-serving' : ''}.json`);

@@ -23,7 +23,7 @@ export const requireCheckpoint = (project: Project, model: Model, run: GroupRun,
   if (!checkpointExists(checkpoint)) {
     throw new ArtifactError(`model "${model.name}" has not been trained for ${run.surfaces.join(', ')}`, { where: checkpoint, expected: 'a checkpoint', fix: train });
   }
-  if (openCheckpoint(checkpoint).configHash !== configHash(model, run, manifest)) {
+  if (openCheckpoint(checkpoint).configHash !== configHash(project, model, run, manifest)) {
     throw new ArtifactError(`the checkpoint of model "${model.name}" was trained with another config or other data`, {
       where: checkpoint,
       expected: 'a checkpoint of this config and this prepared dataset',
