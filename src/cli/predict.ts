@@ -13,7 +13,7 @@ Examples:
 
 ROWS holds the columns of the surface's own logs, one row per candidate; rows of one request that follow each other are
 scored as one. Histories that training joined from events are lists here: <sequence>.<field>, and <sequence>.@time in
-epoch ms. golden.parquet in the export shows such rows. Training-only features may hold anything: the value they are
+epoch ms. golden.parquet in the export shows such rows. Training-only features need no column: the value they are
 served with is used.
 `;
 

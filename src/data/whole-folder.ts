@@ -5,16 +5,18 @@ import { explainIoFailure } from './io-failure.js';
 
 /**
  * Lets `fill` write a folder beside `directory` and renames it into place once it is whole: a reader sees the old folder
- * or the new one, and a failure leaves nothing behind.
+ * or the new one, and a failure leaves nothing behind. What a killed process left is cleaned up by the next call.
  *
  * @throws IoError when the file system refuses
  */
 export const writeWholeFolder = async <T>(directory: string, fill: (folder: string) => Promise<T>): Promise<T> => {
   const target = resolve(directory);
-  const beside = (suffix: string): string => join(dirname(target), `.${basename(target)}.${suffix}-${process.pid}`);
+  const beside = (suffix: string): string => join(dirname(target), `.${basename(target)}.${suffix}`);
   const [partial, replaced] = [beside('partial'), beside('replaced')];
   try {
-    await rm(partial, { recursive: true, force: true });
+    // A folder cannot be replaced in one step: a kill between the two renames leaves the old one beside its place.
+    if (!existsSync(target) && existsSync(replaced)) await rename(replaced, target);
+    for (const leftover of [partial, replaced]) await rm(leftover, { recursive: true, force: true });
     await mkdir(partial, { recursive: true });
     const result = await fill(partial);
     const exists = existsSync(target);

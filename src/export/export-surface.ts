@@ -10,6 +10,7 @@ import { createEncoder } from '../data/encode.js';
 import type { EncoderSet } from '../data/encoder-state.js';
 import { checksumFile } from '../data/file-checksum.js';
 import type { FileEntry, PreparedManifest } from '../data/prepared.js';
+import { checkFile } from '../data/shard-reader.js';
 import { writeWholeFolder } from '../data/whole-folder.js';
 import { samplingOffsets, type ScoredGroup } from '../evaluate/score.js';
 import { fromHalf, toHalf } from '../kernels/half-precision.js';
@@ -19,7 +20,7 @@ import type { Engine } from '../train/engine.js';
 import { SafetensorsFile, type NamedTensor } from '../train/safetensors.js';
 import { encodeRaw } from './encode-raw.js';
 import { writeGoldenRows } from './golden-rows.js';
-import { EXPORT_FILES, type ExportInput, type ExportManifest, type ParityReport } from './manifest.js';
+import { digestOf, EXPORT_FILES, type ExportInput, type ExportManifest, type ParityReport } from './manifest.js';
 import { scoreWith, type OpenExport } from './open-export.js';
 import { inRow, readRawRows, type RawSchema } from './raw-rows.js';
 import { replay, type RequestScores } from './replay.js';
@@ -98,7 +99,7 @@ const scoreRaw = async (schema: RawSchema, encoders: EncoderSet, file: string, e
   const scores = new Map<string, Record<string, number[]>>();
   const database = await openDatabase({ threads: 1 });
   try {
-    for await (const rows of readRawRows(database, schema, file, '/')) {
+    for await (const rows of readRawRows(database, schema, file, { directory: '/', serving: false })) {
       const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, false));
       rows.requestIds.forEach((id, row) => {
         let request = scores.get(id);
@@ -155,7 +156,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
   const serving = buildServingGraph({ model, layout: group.layout, encoders: manifest.encoders, surface, logitOffsets });
   const encoders = prunedEncoders(manifest.encoders, serving);
   const schema = rawSchema(project, surface, serving.columns);
-  const rawFile = join(options.preparedDirectory, manifest.rawRows[surface]!.path);
+  const rawFile = await checkFile(options.preparedDirectory, manifest.rawRows[surface]!);
   return writeWholeFolder(options.directory, async (directory) => {
     const inputs: readonly ExportInput[] = writeServingGraph({
       directory,
@@ -190,7 +191,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
         parity,
         files,
       };
-      await writeFile(join(directory, EXPORT_FILES.manifest), `${JSON.stringify(written, undefined, 2)}\n`);
+      await writeFile(join(directory, EXPORT_FILES.manifest), `${JSON.stringify({ ...written, digest: digestOf(written) }, undefined, 2)}\n`);
       return written;
     } finally {
       await exported.close();

@@ -33,7 +33,7 @@ export const writeGoldenRows = async (options: {
     // Candidates come in request order: the first rows are whole requests but for the last one.
     const rawRows = `SELECT *, row_number() OVER () AS "@row" FROM read_parquet(${quoteLiteral(rawFile)}) LIMIT ${GOLDEN_ROWS}`;
     await database.run(`COPY (SELECT * EXCLUDE ("@row") FROM (${rawRows}) ORDER BY "@row") TO ${quoteLiteral(golden)} (FORMAT parquet)`);
-    for await (const rows of readRawRows(database, schema, golden, '/')) {
+    for await (const rows of readRawRows(database, schema, golden, { directory: '/', serving: true })) {
       const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, true));
       const lists = Object.entries(probabilities).map(([task, values]) => {
         const list = Array.from(values.subarray(0, rows.candidateCount), (value) => `${value}::FLOAT`).join(', ');

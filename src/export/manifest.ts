@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FileEntry } from '../data/prepared.js';
 import type { SliceEvaluation } from '../evaluate/evaluation.js';
 import type { RawSchema } from './raw-rows.js';
@@ -48,6 +49,9 @@ export interface ExportManifest {
   readonly parity: ParityReport;
   readonly files: readonly FileEntry[];
 }
+
+/** Hash of the manifest itself, stored in it as `digest`: no other file can vouch for it. */
+export const digestOf = (manifest: ExportManifest): string => createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
 
 export const EXPORT_FILES = {
   manifest: 'manifest.json',

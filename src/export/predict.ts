@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { UsageError } from '../config/errors.js';
-import { openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
+import { IoError, UsageError } from '../config/errors.js';
+import { explainDuckDbError, openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
 import { createEncoder } from '../data/encode.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { encodeRaw } from './encode-raw.js';
@@ -41,21 +41,35 @@ const formatOf = (output: string): string => {
   return FORMATS[extension]!;
 };
 
-const writeOutput = async (database: Database, options: PredictOptions, tasks: readonly string[], format: string): Promise<void> => {
-  const output = resolve(options.output);
-  const partial = join(dirname(output), `.${basename(output)}.partial-${process.pid}`);
-  const keys = tasks.map((task) => `p.${quoteIdentifier(probabilityColumn(task))}`);
+/** Begins the file that becomes the output, so that one that cannot be written is known before anything is scored. */
+const beginOutput = async (output: string, partial: string): Promise<void> => {
+  const found = await stat(output).catch(() => undefined);
+  if (found?.isDirectory() === true) {
+    throw new IoError(`${output} is a folder`, { where: '--output', expected: 'a file to write', fix: 'name a file in it' });
+  }
   try {
     await mkdir(dirname(output), { recursive: true });
-    // The relation that was scored numbers its rows; predictions were appended in that order.
+    await writeFile(partial, '');
+  } catch (error) {
+    throw explainIoFailure(error, output);
+  }
+};
+
+const writeOutput = async (database: Database, output: string, partial: string, tasks: readonly string[], format: string): Promise<void> => {
+  const probabilities = tasks.map((task) => quoteIdentifier(probabilityColumn(task)));
+  try {
+    // Rows scored before, such as golden ones, get the new probabilities in place of the old.
+    const columns = (await database.rows<{ column_name: string }>('DESCRIBE source_0')).map((row) => quoteIdentifier(row.column_name));
+    const scoredBefore = columns.filter((column) => probabilities.some((own) => own.toLowerCase() === column.toLowerCase()));
+    const dropped = ['"@file"', '"@row"', '"@n"', ...scoredBefore];
+    // Both are numbered in the order of the file: rows as they were read, predictions as they were appended.
     await database.run(
-      `COPY (SELECT r.* EXCLUDE ("@file", "@row"), ${keys.join(', ')} FROM (SELECT *, row_number() OVER () AS "@n" FROM source_0) r
+      `COPY (SELECT r.* EXCLUDE (${dropped.join(', ')}), ${probabilities.map((name) => `p.${name}`).join(', ')} FROM (SELECT *, row_number() OVER () AS "@n" FROM source_0) r
        JOIN (SELECT *, row_number() OVER () AS "@n" FROM predictions) p USING ("@n") ORDER BY "@n") TO ${quoteLiteral(partial)} (${format})`,
     );
     await rename(partial, output);
   } catch (error) {
-    await rm(partial, { force: true });
-    throw explainIoFailure(error, output);
+    throw explainDuckDbError(error, { where: output });
   }
 };
 
@@ -67,28 +81,35 @@ const writeOutput = async (database: Database, options: PredictOptions, tasks: r
  */
 export const predict = async (options: PredictOptions): Promise<PredictResult> => {
   const format = formatOf(options.output);
+  const output = resolve(options.output);
+  const partial = join(dirname(output), `.${basename(output)}.partial-${process.pid}`);
   const opened = await openExport(options.exported, options.threads === undefined ? {} : { threads: options.threads });
   const { manifest, encoders } = opened;
   // On disk: raw rows may be larger than memory.
   const scratch = await mkdtemp(join(tmpdir(), 'onefold-predict-'));
   const database = await openDatabase({ threads: 2, path: join(scratch, 'rows.duckdb'), tempDirectory: scratch });
   try {
+    await beginOutput(output, partial);
     const encoder = createEncoder(encoders);
     let [rowCount, requests] = [0, 0];
+    let lastRequest: string | undefined;
     const writer = await database.tableWriter('predictions', manifest.tasks.map((task) => ({ name: probabilityColumn(task), type: 'FLOAT' as const })));
-    for await (const rows of readRawRows(database, manifest.source, resolve(options.input), process.cwd())) {
+    for await (const rows of readRawRows(database, manifest.source, resolve(options.input), { directory: process.cwd(), serving: true })) {
       const probabilities = await opened.score(encodeRaw(rows, encoder, manifest.surface, true));
       writer.append(manifest.tasks.map((task) => probabilities[task]!), 0, rows.candidateCount);
       rowCount += rows.candidateCount;
-      requests += rows.requestRows.length;
+      // A request that goes on from the chunk before is one request.
+      requests += rows.requestRows.length - (rows.requestIds[0] === lastRequest ? 1 : 0);
+      lastRequest = rows.requestIds.at(-1);
       options.onProgress?.(rowCount);
     }
     writer.close();
-    await writeOutput(database, options, manifest.tasks, format);
+    await writeOutput(database, output, partial, manifest.tasks, format);
     return { rows: rowCount, requests, tasks: manifest.tasks };
   } finally {
     database.close();
     await rm(scratch, { recursive: true, force: true });
+    await rm(partial, { force: true }).catch(() => undefined);
     await opened.close();
   }
 };

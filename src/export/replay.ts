@@ -33,7 +33,7 @@ const BATCH_CANDIDATES = 4096;
  * Replays held-out requests of one surface through the exported files and through the trained model, from encoded rows
  * and, where their raw values were kept, from those too.
  *
- * @throws ParityError at the first prediction that differs by more than the tolerance
+ * @throws ParityError at the first prediction that differs by more than the tolerance, or when there was nothing to compare
  */
 export const replay = async (options: ReplayOptions): Promise<ReplayResult> => {
   const { dataset, manifest, group, exported, surface, tolerance, fromRaw } = options;
@@ -56,14 +56,12 @@ export const replay = async (options: ReplayOptions): Promise<ReplayResult> => {
   for await (const { shard } of dataset.iterateShards()) {
     const order = Int32Array.from({ length: shard.requestCount }, (_, request) => request).filter((request) => shard.surfaces[request] === surfaceIndex);
     for (const requestIndices of planBatches(shard, order, BATCH_CANDIDATES)) {
-      if (encodedRows >= options.candidates) return { encodedRows, rawRows, maxDifference };
+      if (encodedRows >= options.candidates) break;
       const batch = createBatch(shard, requestIndices, manifest.encoders.surfaces.length);
-      const requests = batch.requestIndex.slice();
-      // The export first: the engine takes the batch's buffers over.
       const actual = await exported.score(batch);
       const logits = await group.scorer.predict(batch);
       let row = 0;
-      for (const request of requests) {
+      for (const request of batch.requestIndex) {
         const id = shard.requestIds[request]!;
         const raw = fromRaw.get(id);
         const size = shard.offsets[request + 1]! - shard.offsets[request]!;
@@ -80,6 +78,14 @@ export const replay = async (options: ReplayOptions): Promise<ReplayResult> => {
         if (raw !== undefined) rawRows += size;
       }
     }
+    if (encodedRows >= options.candidates) break;
+  }
+  if (rawRows === 0) {
+    throw new ParityError(`${surface}: no held-out row was replayed ${encodedRows === 0 ? '' : 'from raw values '}through the exported files`, {
+      where: surface,
+      expected: 'held-out rows of the surface, and the raw rows that `onefold prepare` keeps of them',
+      fix: 'nothing was exported; prepare the data again, then train and export',
+    });
   }
   return { encodedRows, rawRows, maxDifference };
 };

@@ -132,6 +132,9 @@ const servingSession = (surface: string, logitOffsets: Readonly<Record<string, n
   for (const { name, rows, width } of serving.tables) {
     initializers.set(tableInitializer(name), { dtype: 'float32', shape: [rows, width], data: tableValues.get(name)! });
   }
+  for (const { name, table, width, row: index } of serving.fixedRows) {
+    initializers.set(name, { dtype: 'float32', shape: [1, width], data: Float32Array.from(row(table, index, width)) });
+  }
   return InferenceSession.create(toOnnx({ name: surface, outputs: serving.outputs, initializers }));
 };
 
@@ -168,6 +171,14 @@ describe('the serving graph of one surface', () => {
     expect(search.outputNames).toEqual(['click', 'save']);
     expect(search.inputNames).toContain('query');
     expect(search.inputNames).not.toContain('price');
+  });
+
+  it('takes along only one row of a table it looks nothing up in', () => {
+    const home = buildServingGraph({ model, layout: graph.layout, encoders, surface: 'home_feed', logitOffsets: {} });
+    expect(home.tables.map((table) => table.name).sort()).toEqual(['@view_type', 'ad', 'tags', 'user']);
+    expect(home.fixedRows.map(({ table, row: index }) => [table, index])).toEqual([['@surface', 0], ['query', ABSENT_ROW]]);
+    const search = buildServingGraph({ model, layout: graph.layout, encoders, surface: 'search', logitOffsets: {} });
+    expect(search.fixedRows.map(({ table, row: index }) => [table, index])).toEqual([['@surface', 1]]);
   });
 
   it('undoes negative down-sampling in the logit', async () => {

@@ -17,7 +17,7 @@ import { sigmoid } from '../graph/ops/sigmoid.js';
 import { slice } from '../graph/ops/slice.js';
 import { sub } from '../graph/ops/sub.js';
 import { where } from '../graph/ops/where.js';
-import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout } from '../model/layout.js';
+import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout, type TableSlice } from '../model/layout.js';
 import type { BlockInputs } from '../model/inputs.js';
 import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
 import { forward } from '../model/presets.js';
@@ -29,12 +29,23 @@ export const VIEW_TYPE_INPUT = 'view_type';
 /** Name of the initializer that holds one embedding table's rows. */
 export const tableInitializer = (table: string): string => `table.${table}`;
 
+/** One row of a table that the graph reads whatever it is given: the absent row of a feature the surface lacks, the surface's own. */
+export interface FixedRow {
+  /** Name of the initializer `[1, width]`. */
+  readonly name: string;
+  readonly table: string;
+  readonly width: number;
+  readonly row: number;
+}
+
 /** What the exported ONNX model takes and gives. */
 export interface ServingGraph {
   /** Probability per task, name → tensor `[candidates]`. */
   readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Embedding tables it reads, with their width. */
+  /** Embedding tables it looks ids up in, with their width. */
   readonly tables: readonly { readonly name: string; readonly width: number; readonly rows: number }[];
+  /** What it needs of all other tables. */
+  readonly fixedRows: readonly FixedRow[];
   /** Encoded columns that are its inputs. */
   readonly columns: readonly ColumnState[];
 }
@@ -73,32 +84,40 @@ const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['poo
 
 /**
  * The forward-only graph of one surface: encoded columns in, probabilities out. Tables are looked up inside it, so any
- * ONNX runtime scores with the file alone. What the surface lacks is folded into constants: its features' absent rows,
- * the other surfaces' towers and its own surface embedding need no input.
+ * ONNX runtime scores with the file alone. Of what the surface lacks only the absent rows are left: the other tables,
+ * the other surfaces' towers and the index of its own surface are not in it.
  */
 export const buildServingGraph = ({ model, layout, encoders, surface, logitOffsets }: ServingGraphOptions): ServingGraph => {
   const columns = new Map(encoders.columns.map((column) => [column.name, column]));
   const used = new Map<string, ColumnState>();
   const tables = new Map<string, { name: string; width: number; rows: number }>();
+  const fixedRows = new Map<string, FixedRow>();
   // An index of zeros per row turns a one-row constant into [rows, width] without knowing how many rows there are.
   const zeroIndex = (side: Side): Tensor => {
     const rows = side === 'request' ? input(VIEW_TYPE_INPUT, 'int64', ['requests']) : input(INPUT.rowToRequest, 'int64', ['candidates']);
     return sub(rows, rows);
   };
   const repeatRow = (row: Tensor, side: Side): Tensor => gather(row, zeroIndex(side));
+  const sliceOf = ({ width }: LookupBlock, slot: LookupSlot): TableSlice =>
+    layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.base === slot.base)!;
   const tableOf = (block: LookupBlock, slot: LookupSlot): Tensor => {
-    const fused = layout.fusedTables.find((one) => one.width === block.width)!;
-    const { name, rows } = fused.tables.find((one) => one.base === slot.base)!;
+    const { name, rows } = sliceOf(block, slot);
     tables.set(name, { name, width: block.width, rows });
     return parameter(tableInitializer(name), [rows, block.width]);
   };
+  const fixedRow = (block: LookupBlock, slot: LookupSlot, row: number): Tensor => {
+    const table = sliceOf(block, slot).name;
+    const name = `row.${table}.${row}`;
+    fixedRows.set(name, { name, table, width: block.width, row });
+    return repeatRow(parameter(name, [1, block.width]), block.side);
+  };
   const lookup = (block: LookupBlock, slot: LookupSlot): Tensor => {
-    const table = tableOf(block, slot);
-    if (slot.column === VIEW_TYPE_COLUMN) return gather(table, input(VIEW_TYPE_INPUT, 'int64', ['requests']));
-    const fixedRow = slot.column === SURFACE_COLUMN ? encoders.surfaces.indexOf(surface) : ABSENT_ROW;
-    const column = columns.get(slot.column);
-    if (column === undefined || !column.surfaces.includes(surface)) return repeatRow(slice(table, 0, fixedRow, fixedRow + 1), block.side);
+    if (slot.column === VIEW_TYPE_COLUMN) return gather(tableOf(block, slot), input(VIEW_TYPE_INPUT, 'int64', ['requests']));
+    if (slot.column === SURFACE_COLUMN) return fixedRow(block, slot, encoders.surfaces.indexOf(surface));
+    const column = columns.get(slot.column)!;
+    if (!column.surfaces.includes(surface)) return fixedRow(block, slot, ABSENT_ROW);
     used.set(column.name, column);
+    const table = tableOf(block, slot);
     return slot.pooling === 'single' ? gather(table, idInput(column)) : pooledRows(table, idInput(column), slot.pooling, block.width);
   };
   const denseParts = (block: DenseBlock): Tensor[] =>
@@ -125,5 +144,5 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
       return [[task.name, sigmoid(offset === 0 ? own : add(own, scalar(offset)))]];
     }),
   );
-  return { outputs, tables: [...tables.values()], columns: [...used.values()] };
+  return { outputs, tables: [...tables.values()], fixedRows: [...fixedRows.values()], columns: [...used.values()] };
 };

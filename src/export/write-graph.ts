@@ -9,36 +9,50 @@ import { SafetensorsFile } from '../train/safetensors.js';
 import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
 import { tableInitializer, type ServingGraph } from './serving-graph.js';
 
+/** Where table rows are read from, and how they are stored. */
+interface TableSource {
+  readonly tables: SafetensorsFile;
+  readonly layout: ModelLayout;
+  readonly precision: ExportManifest['precision'];
+}
+
 /** External data starts on page boundaries, so that runtimes can map it. */
 const ALIGNMENT = 4096;
 
-/** Rows of each table it needs, out of the checkpoint's fused tables, one after the other in `tables.bin`. */
-const writeTables = (
-  directory: string,
-  serving: ServingGraph,
-  layout: ModelLayout,
-  tables: SafetensorsFile,
-  precision: ExportManifest['precision'],
-): Map<string, Initializer> => {
+/** Bytes written at a time: one write call takes at most 2 GB. */
+const PIECE_BYTES = 64 * 2 ** 20;
+
+const writeAt = (file: number, bytes: Uint8Array, position: number): void => {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), position + at);
+};
+
+/** Rows of a table out of the checkpoint's fused tables, as the export stores them. */
+const readRows = (
+  { tables, layout, precision }: TableSource,
+  { table, width, first, rows }: { readonly table: string; readonly width: number; readonly first: number; readonly rows: number },
+): Float32Array | Uint16Array => {
+  const slice = layout.fusedTables.find((fused) => fused.width === width)!.tables.find((one) => one.name === table)!;
+  const values = new Float32Array(rows * width);
+  tables.readInto(tableWeightsName(width), values, (slice.base + first) * width);
+  return precision === 'fp16' ? toHalves(values) : values;
+};
+
+/** The tables it looks ids up in, one after the other in `tables.bin`; single rows are kept in the graph. */
+const writeTables = (directory: string, serving: ServingGraph, source: TableSource): Map<string, Initializer> => {
+  const dtype = source.precision === 'fp16' ? 'float16' : 'float32';
   const initializers = new Map<string, Initializer>();
   const file = openSync(join(directory, EXPORT_FILES.tables), 'w');
   let offset = 0;
   try {
     for (const { name, width, rows } of serving.tables) {
-      const slice = layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.name === name)!;
-      const values = new Float32Array(rows * width);
-      tables.readInto(tableWeightsName(width), values, slice.base * width);
-      const stored = precision === 'fp16' ? toHalves(values) : values;
+      const stored = readRows(source, { table: name, width, first: 0, rows });
       const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-      writeSync(file, bytes, 0, bytes.length, offset);
-      initializers.set(tableInitializer(name), {
-        dtype: precision === 'fp16' ? 'float16' : 'float32',
-        shape: [rows, width],
-        externalFile: EXPORT_FILES.tables,
-        offset,
-        length: bytes.length,
-      });
+      writeAt(file, bytes, offset);
+      initializers.set(tableInitializer(name), { dtype, shape: [rows, width], externalFile: EXPORT_FILES.tables, offset, length: bytes.length });
       offset = Math.ceil((offset + bytes.length) / ALIGNMENT) * ALIGNMENT;
+    }
+    for (const { name, table, width, row } of serving.fixedRows) {
+      initializers.set(name, { dtype, shape: [1, width], data: readRows(source, { table, width, first: row, rows: 1 }) });
     }
   } finally {
     closeSync(file);
@@ -63,7 +77,7 @@ export const writeServingGraph = (options: {
   const tables = new SafetensorsFile(join(checkpoint, 'tables.safetensors'));
   const dense = new SafetensorsFile(join(checkpoint, 'dense.safetensors'));
   try {
-    const initializers = writeTables(directory, serving, layout, tables, precision);
+    const initializers = writeTables(directory, serving, { tables, layout, precision });
     for (const parameter of dense.names) {
       initializers.set(parameter, { dtype: 'float32', shape: dense.shape(parameter), data: dense.read(parameter) });
     }
