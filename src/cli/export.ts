@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import { Option, type Command } from 'commander';
 import { UsageError } from '../config/errors.js';
+import { didYouMean, listNames } from '../config/suggest.js';
 import { openDataset } from '../data/dataset.js';
 import type { PreparedManifest, Split } from '../data/prepared.js';
 import { exportSurface, storedMetrics } from '../export/export-surface.js';
@@ -47,7 +48,7 @@ export const exportCommand = (): Command =>
       const model = modelNamed(project, name);
       const known = project.surfaces.map((surface) => surface.name);
       for (const surface of options.surface ?? []) {
-        if (!known.includes(surface)) throw new UsageError(`there is no surface "${surface}"`, { where: '--surface', expected: `one of ${known.join(', ')}`, fix: 'name a surface of the config' });
+        if (!known.includes(surface)) throw new UsageError(`there is no surface "${surface}"`, { where: '--surface', expected: `one of ${listNames(known)}`, fix: didYouMean(surface, known) });
       }
       const { directory: prepared, manifest } = await openPrepared(project);
       const opened = await openModel(project, model, manifest);

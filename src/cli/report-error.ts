@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { CommanderError } from 'commander';
-import { EXIT_CODES, OnefoldError } from '../config/errors.js';
+import { ConfigError, EXIT_CODES, MergeError, OnefoldError, type Issue } from '../config/errors.js';
+import { explainIoFailure } from '../data/io-failure.js';
 
 /** An error as `--json` prints it. */
 export interface ReportedError {
@@ -9,6 +10,10 @@ export interface ReportedError {
   readonly where?: string;
   readonly expected?: string;
   readonly fix?: string;
+  /** Of a config or a merge: every problem found. */
+  readonly issues?: readonly Issue[];
+  /** With `--verbose`: stack traces of the error and its causes. */
+  readonly stack?: string;
 }
 
 const describe = (error: unknown): ReportedError => {
@@ -19,6 +24,7 @@ const describe = (error: unknown): ReportedError => {
       ...(error.where === undefined ? {} : { where: error.where }),
       ...(error.expected === undefined ? {} : { expected: error.expected }),
       ...(error.fix === undefined ? {} : { fix: error.fix }),
+      ...(error instanceof ConfigError || error instanceof MergeError ? { issues: error.issues } : {}),
     };
   }
   return {
@@ -28,25 +34,41 @@ const describe = (error: unknown): ReportedError => {
   };
 };
 
+const stackOf = (error: unknown): string => {
+  const stacks: string[] = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) stacks.push(cause.stack ?? cause.message);
+  return stacks.join('\n');
+};
+
+const describeUsage = (error: CommanderError): ReportedError => ({
+  code: 'usage',
+  message: error.code === 'commander.help' ? 'no command was given' : error.message.replace(/^error: /, ''),
+  fix: 'see `onefold COMMAND --help`',
+});
+
 /**
  * Prints an error for people or, with `json`, as one JSON object, both on standard error.
  *
  * @returns the process exit code (docs/errors.md)
  */
-export const reportError = (error: unknown, options: { readonly json: boolean; readonly verbose: boolean }): number => {
-  // Commander has printed its own message by then; help and version end with exit code 0.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage;
+export const reportError = (raised: unknown, options: { readonly json: boolean; readonly verbose: boolean }): number => {
+  if (raised instanceof CommanderError) {
+    // Help and version are no failures; for people, Commander has printed its own message by then.
+    if (raised.exitCode === 0) return 0;
+    if (options.json) process.stderr.write(`${JSON.stringify({ error: describeUsage(raised) })}\n`);
+    return EXIT_CODES.usage;
+  }
+  const error = explainIoFailure(raised, (raised as NodeJS.ErrnoException | undefined)?.path ?? 'the file system');
   const reported = describe(error);
+  const stack = stackOf(error);
   if (options.json) {
-    process.stderr.write(`${JSON.stringify({ error: reported })}\n`);
+    process.stderr.write(`${JSON.stringify({ error: options.verbose ? { ...reported, stack } : reported })}\n`);
   } else {
     process.stderr.write(`${pc.red('error')} ${pc.dim(`[${reported.code}]`)} ${reported.message}\n`);
     for (const key of ['where', 'expected', 'fix'] as const) {
       if (reported[key] !== undefined) process.stderr.write(`  ${pc.bold(`${key}:`)} ${reported[key]}\n`);
     }
-  }
-  if (options.verbose) {
-    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack ?? cause.message}\n`);
+    if (options.verbose) process.stderr.write(`${stack}\n`);
   }
   return error instanceof OnefoldError ? EXIT_CODES[error.code] : EXIT_CODES.internal;
 };

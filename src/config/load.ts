@@ -17,7 +17,7 @@ const kindOf = async (path: string): Promise<'file' | 'folder' | undefined> => {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new IoError(`cannot look at ${path}: ${message}`, { where: path, fix: 'check the permissions of the path', cause: error });
+    throw new IoError(`cannot look at ${path}: ${message}`, { where: path, expected: 'a path this user may look at', fix: 'check its permissions', cause: error });
   }
 };
 
@@ -52,7 +52,7 @@ const read = async (file: string): Promise<string> => {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new IoError(`cannot read ${file}: ${(error as Error).message}`, { where: file, fix: 'check its permissions', cause: error });
+    throw new IoError(`cannot read ${file}: ${(error as Error).message}`, { where: file, expected: 'a file this user may read', fix: 'check its permissions', cause: error });
   }
 };
 

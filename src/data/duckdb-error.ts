@@ -1,4 +1,6 @@
+import { isAbsolute } from 'node:path';
 import { DataError, IoError, OnefoldError } from '../config/errors.js';
+import { explainIoFailure } from './io-failure.js';
 
 /** What was being read or written when DuckDB failed. */
 export interface DuckDbErrorContext {
@@ -29,13 +31,15 @@ const storageFix = (message: string): string => {
 };
 
 /**
- * Turns what DuckDB throws into an error a user can act on. Errors that are already ours pass through.
+ * Turns what DuckDB throws into an error a user can act on. Errors that are already ours pass through;
+ * the file system's own are explained, too.
  *
  * @returns a `DataError` for missing columns, values that do not convert, expressions DuckDB refuses and damaged files;
  *   an `IoError` for missing files, permissions and full disks; otherwise an `internal` error with DuckDB's message
  */
 export const explainDuckDbError = (error: unknown, context: DuckDbErrorContext): OnefoldError => {
-  if (error instanceof OnefoldError) return error;
+  const io = explainIoFailure(error, context.where);
+  if (io instanceof OnefoldError) return io;
   const message = error instanceof Error ? error.message : String(error);
   const { where } = context;
   const details = (expected: string, fix: string) => ({ where, expected, fix: context.fix ?? fix, cause: error });
@@ -55,12 +59,16 @@ export const explainDuckDbError = (error: unknown, context: DuckDbErrorContext):
   }
   if (DAMAGED.test(message)) {
     const file = quotedFile(message);
-    return new DataError(
-      `${where}: ${file === undefined ? 'a file' : `the file ${file}`} is truncated or damaged (${summary(message)})`,
-      details('a complete file', 'write or copy the file again, then repeat the command'),
-    );
+    return new DataError(`${where}: ${file === undefined ? 'a file' : `the file ${file}`} is truncated or damaged (${summary(message)})`, {
+      ...details('a complete file', 'write or copy the file again, then repeat the command'),
+      where: file ?? where,
+    });
   }
-  if (STORAGE.test(message)) return new IoError(`${where}: ${summary(message)}`, details('a file system that allows it', storageFix(message)));
+  if (STORAGE.test(message)) {
+    // A caller that names a file knows it better: DuckDB may have written it aside under another name.
+    const place = isAbsolute(where) ? where : (quotedFile(message) ?? where);
+    return new IoError(`${where}: ${summary(message)}`, { ...details('a file system that allows it', storageFix(message)), where: place });
+  }
   if (/^Out of Memory Error/iu.test(message)) {
     return new IoError(`${where}: ${summary(message)}`, details('enough memory', 'raise data.memoryLimit in the config, or free memory on the machine'));
   }

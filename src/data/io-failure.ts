@@ -9,6 +9,7 @@ const ANSWERS: Readonly<Record<string, readonly [problem: string, fix: string]>>
   EDQUOT: ['the disk quota is used up', 'free space, or point the workspace at another disk'],
   EFBIG: ['the file is larger than this process may write', 'raise the file size limit (ulimit -f)'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'use a path whose parents are folders'],
+  EISDIR: ['a folder of that name is in the way', 'name a file, or move the folder away'],
   EEXIST: ['something that is not a folder is in the way', 'move it away, or use another folder'],
   ENOENT: ['there is no such file or folder', 'check the path'],
   EMFILE: ['too many open files', 'raise the limit of open files (ulimit -n)'],

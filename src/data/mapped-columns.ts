@@ -130,7 +130,7 @@ const explainColumn = (error: unknown, column: MappedColumn, context: DescribeCo
   }
   const near = closest(name, relation.columns);
   return new DataError(
-    `${owner}, ${column.owner}: there is no column "${name}"${near === undefined ? '' : `; did you mean "${near}"?`} The source has ${listNames(relation.columns, 60)}`,
+    `${owner}, ${column.owner}: there is no column "${name}"${near === undefined ? '.' : `; did you mean "${near}"?`} The source has ${listNames(relation.columns, 60)}`,
     {
       where: column.option,
       expected: 'a column of the source, or an expression over its columns',

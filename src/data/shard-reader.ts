@@ -14,7 +14,7 @@ const damaged = (file: string, problem: string, cause?: unknown): ArtifactError 
   new ArtifactError(`${file} ${problem}`, {
     where: file,
     expected: 'the file that the manifest describes',
-    fix: 'prepare the dataset again (delete its folder first)',
+    fix: 'run `onefold prepare` again',
     cause,
   });
 

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { ArtifactError } from '../config/errors.js';
+import { ArtifactError, IoError } from '../config/errors.js';
+import { turnOffTelemetry } from '../config/no-telemetry.js';
 import type { Column, Columns } from '../data/columns.js';
 import type { EncoderSet } from '../data/encoder-state.js';
 import { checksumFile } from '../data/file-checksum.js';
+import { explainIoFailure } from '../data/io-failure.js';
 import { INPUT } from '../model/layout.js';
-import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
+import { digestOf, EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
 import { VIEW_TYPE_INPUT } from './serving-graph.js';
 
 /** Encoded rows as an export scores them: request columns once per request. */
@@ -74,6 +76,8 @@ const readJson = async <T>(path: string): Promise<T> => {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as T;
   } catch (cause) {
+    const refused = explainIoFailure(cause, path);
+    if (refused instanceof IoError) throw refused;
     throw new ArtifactError(`${path} is damaged`, { where: path, expected: 'whole JSON', fix: 'export the model again', cause });
   }
 };
@@ -96,6 +100,7 @@ export const scoreWith = async (
   inputs: readonly ExportInput[],
   threads: number,
 ): Promise<Pick<OpenExport, 'score' | 'close'>> => {
+  turnOffTelemetry();
   const session = await InferenceSession.create(join(directory, EXPORT_FILES.graph), { intraOpNumThreads: threads });
   return {
     score: async (rows) => {
@@ -107,7 +112,7 @@ export const scoreWith = async (
 };
 
 /**
- * Opens an export, after checking the size and SHA-256 of each of its files.
+ * Opens an export, after checking its manifest, and the size and SHA-256 of each of its files.
  *
  * @throws ArtifactError naming the file that is missing, torn or altered
  */
@@ -120,9 +125,12 @@ export const openExport = async (directory: string, options: { readonly threads?
       fix: 'check the path, or export the model first',
     });
   }
-  const manifest = await readJson<ExportManifest>(path);
+  const { digest, ...manifest } = await readJson<ExportManifest & { readonly digest?: string }>(path);
   if ((manifest.version as number) !== 1) {
     throw new ArtifactError(`${path}: export format ${String(manifest.version)} is not known`, { where: path, expected: 'format 1', fix: 'use the onefold that wrote it' });
+  }
+  if (digest !== digestOf(manifest)) {
+    throw new ArtifactError(`${path} was altered`, { where: path, expected: `a manifest with digest ${String(digest)}`, fix: 'export the model again, or copy the whole folder again' });
   }
   await verifyFiles(directory, manifest);
   const encoders = await readJson<EncoderSet>(join(directory, EXPORT_FILES.encoders));

@@ -90,11 +90,15 @@ export const writeCheckpoint = (
 const hashFile = (path: string): string => {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(4 * 2 ** 20);
-  const file = openSync(path, 'r');
   try {
-    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read));
-  } finally {
-    closeSync(file);
+    const file = openSync(path, 'r');
+    try {
+      for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read));
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    throw explainIoFailure(cause, path);
   }
   return hash.digest('hex');
 };

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { OnefoldError, TrainingError } from '../config/errors.js';
+import { turnOffTelemetry } from '../config/no-telemetry.js';
 import type { Training } from '../config/project.js';
 import type { Batch } from '../data/batch.js';
 import { INPUT } from '../model/layout.js';
@@ -112,6 +113,7 @@ export class Engine {
     const readsSegments = (model: StepModel): boolean => model.inputs.some(({ name }) => name === INPUT.segmentSlots);
     const scorePlan: FeedPlan = { layout: graph.layout, taskIndices: [], segments: readsSegments(score) };
     const trainPlan = train === undefined ? undefined : { layout: graph.layout, taskIndices: taskIndices(options), segments: readsSegments(train) };
+    turnOffTelemetry();
     const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), trainPlan, scorePlan);
     await new Promise<unknown>((resolve, reject) => {
       engine.#waiting.set(START_ID, { resolve, reject });

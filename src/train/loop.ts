@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OnefoldError, TrainingError } from '../config/errors.js';
+import { ArtifactError, OnefoldError, TrainingError } from '../config/errors.js';
 import type { Training } from '../config/project.js';
 import type { Batch } from '../data/batch.js';
 import { explainIoFailure } from '../data/io-failure.js';
@@ -217,7 +217,7 @@ class TrainLoop {
     await this.#save('resume', this.#state);
     throw new OnefoldError('interrupted', `training was interrupted after step ${this.#state.step}`, {
       where: runDirectory,
-      fix: 'Resume the run to go on from there.',
+      fix: 'Train it again with --resume to go on from there.',
       cause: signal.reason,
     });
   }
@@ -242,10 +242,10 @@ const startingState = async (options: TrainOptions, engine: Engine): Promise<Loo
   if (options.resume !== true || !checkpointExists(directory)) return LOOP_START;
   const { configHash, progress } = openCheckpoint(directory);
   if (configHash !== options.configHash) {
-    throw new TrainingError(`${directory} was written with another config or other data`, {
+    throw new ArtifactError(`${directory} was written with another config or other data`, {
       where: directory,
       expected: `config hash ${options.configHash}, found ${configHash}`,
-      fix: 'Go back to that config, or train from the start without resuming.',
+      fix: 'Go back to that config, or train from the start without --resume.',
     });
   }
   await engine.load(directory);

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainIoFailure } from '../data/io-failure.js';
 import { EventFile, removeEventFiles } from './tensorboard/event-file.js';
@@ -28,6 +28,11 @@ export class RunMetrics {
       // TensorBoard shows all event files of a folder as one run; those of a run before this one are not.
       if (resumeAt === 0) removeEventFiles(directory);
     } catch (cause) {
+      try {
+        rmSync(`${this.#path}.writing`, { force: true });
+      } catch {
+        // The first failure is the one to report.
+      }
       throw explainIoFailure(cause, this.#path);
     }
     this.#events = new EventFile(directory);
