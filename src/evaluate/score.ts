@@ -168,7 +168,7 @@ const scoreGroup = async (
  * applied. Rows of surfaces that no group has are left out; the others keep the dataset's order, so two models'
  * predictions of one split line up.
  */
-export async function* scoreShards(dataset: Dataset, options: ScoreOptions): AsyncGenerator<Predictions, void, undefined> {
+export async function* scoreShards(dataset: Pick<Dataset, 'candidateCount' | 'iterateShards'>, options: ScoreOptions): AsyncGenerator<Predictions, void, undefined> {
   const numbers: RowNumbers = { users: new Map(), requests: 0 };
   const encoder = options.trainingOnly === 'serving' ? createEncoder(options.manifest.encoders) : undefined;
   let scored = 0;

@@ -115,12 +115,6 @@ const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonl
   if (surface !== undefined) throw lacks(`surface "${surface}"`, `surfaces.${surface}`);
   const feature = project.features.find(({ name, surfaces: own }) => own.some((one) => surfaces.includes(one)) && columns.every((column) => column.feature !== name));
   if (feature !== undefined) throw lacks(`feature "${feature.name}"`, `features.${feature.name}`);
-  if (columns.length > 0) return;
-  throw new OnefoldError('config', `${surfaces.join(', ')} has no feature: there is nothing a model could predict from`, {
-    where: 'features',
-    expected: 'at least one feature on every surface that is trained alone',
-    fix: 'declare one, or train the surfaces together (preset `unified`)',
-  });
 };
 
 /**
@@ -128,7 +122,7 @@ const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonl
  * block per side and width, one dense block per side.
  *
  * @param surfaces names of the surfaces the model serves; one for a separate model
- * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together, `config` without any feature
+ * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
  */
 export const planLayout = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelLayout => {
   const columns = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
