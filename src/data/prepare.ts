@@ -142,7 +142,7 @@ const build = async (database: Database, project: Project, sources: readonly Sou
   const { surfaces, badRows } = await ingest(database, project, relations, described, report);
 
   report({ step: 'stage', detail: 'all surfaces', fraction: 0 });
-  const { staged, outsideRange } = await stageSurfaces(database, project, surfaces);
+  const { staged, outsideRange } = await stageSurfaces(database, project, surfaces, (fraction) => report({ step: 'stage', detail: 'all surfaces', fraction }));
   report({ step: 'merge', detail: 'all surfaces', fraction: 0 });
   const mergeReport = await buildMergeReport(database, project, { described, outsideRange, badRows });
   const conflicts = await findValueConflicts(database, project, mergeReport);

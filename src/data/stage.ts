@@ -3,6 +3,7 @@ import { DataError } from '../config/errors.js';
 import type { Project } from '../config/project.js';
 import { quoteIdentifier, quoteLiteral, type Database } from './duckdb.js';
 import { eventSequences, historyTable, joinHistory } from './history.js';
+import { keyRanges, type KeyRange } from './key-ranges.js';
 import { SPLITS, type Split } from './prepared.js';
 import { queryStep, runStep } from './sql-step.js';
 import { labelColumn, STAGED_CANDIDATES, STAGED_REQUESTS, stagedColumns, truthColumn, type StagedColumn, type StagedSplit, type StagedTables } from './staged.js';
@@ -18,6 +19,11 @@ export interface StageResult {
   /** Good requests before `split.from` or from `split.until` on, by surface. */
   readonly outsideRange: Readonly<Record<string, number>>;
 }
+
+/** Told the part that is done, 0 to 1. */
+export type StageReport = (fraction: number) => void;
+
+const inRange = (key: string, range: KeyRange): string => `${key} >= ${range.from} AND ${key} < ${range.to}`;
 
 const gatherRequests = async (database: Database, ingested: readonly IngestedSurface[]): Promise<void> => {
   const arms = ingested.map(({ index, surface, rows }) => {
@@ -72,7 +78,7 @@ const valueOrNull = (has: boolean, name: string, type: string, alias: string): s
 
 const surfacesOf = (project: Project, column: StagedColumn): readonly string[] => project.features.find((feature) => feature.name === column.feature)!.surfaces;
 
-const stageCandidates = async (database: Database, project: Project, ingested: readonly IngestedSurface[], boundaries: Boundaries): Promise<void> => {
+const candidatesSql = (project: Project, ingested: readonly IngestedSurface[], boundaries: Boundaries, range: KeyRange): string => {
   const columns = stagedColumns(project).filter((column) => column.side === 'candidate');
   const truths = project.tasks.filter((task) => project.data.truth[task.name] !== undefined);
   const arms = ingested.map((entry) => {
@@ -85,17 +91,13 @@ const stageCandidates = async (database: Database, project: Project, ingested: r
     const owned = outputs.filter((output) => output.has).map((output) => output.name);
     return `SELECT q.rowid AS "@key", q.surface AS "@surface", q.split AS "@split", g."@position", ${outputs.map((output) => valueOrNull(output.has, output.name, output.type, 'g')).join(', ')}
       FROM ${goodCandidates(entry, owned)} g JOIN ${KEYED_REQUESTS} q ON q.surface = ${entry.index} AND q.request_id = g."@request_id"
-      ${negativeSampling === undefined ? '' : `WHERE ${keptCondition(entry, boundaries)}`}`;
+      WHERE ${inRange('q.rowid', range)} AND g."@time" BETWEEN ${range.firstTime} AND ${range.lastTime}
+      ${negativeSampling === undefined ? '' : `AND ${keptCondition(entry, boundaries)}`}`;
   });
-  await runStep(
-    database,
-    'staging candidates',
-    `CREATE TABLE ${STAGED_CANDIDATES} AS SELECT * EXCLUDE ("@position"), 1::FLOAT AS "@weight"
-     FROM (${arms.join(' UNION ALL ')}) ORDER BY "@key", "@position"`,
-  );
+  return `SELECT * EXCLUDE ("@position"), 1::FLOAT AS "@weight" FROM (${arms.join(' UNION ALL ')}) ORDER BY "@key", "@position"`;
 };
 
-const stageRequests = async (database: Database, project: Project, ingested: readonly IngestedSurface[]): Promise<void> => {
+const requestsSql = (project: Project, ingested: readonly IngestedSurface[], range: KeyRange): string => {
   const columns = stagedColumns(project).filter((column) => column.side === 'request');
   const joined = eventSequences(project);
   const isJoined = (column: StagedColumn): boolean => joined.some((sequence) => sequence.name === column.feature);
@@ -103,9 +105,10 @@ const stageRequests = async (database: Database, project: Project, ingested: rea
     const values = columns.filter((column) => !isJoined(column)).map((column) => valueOrNull(surfacesOf(project, column).includes(entry.surface.name), column.name, column.type, 'r'));
     return `SELECT q.rowid AS "@key", q.surface AS "@surface", q.request_id AS "@request_id", q.user_id AS "@user_id", q.${MILLISECONDS} AS "@time",
       q.view_type AS "@view_type", q.split AS "@split"${values.map((value) => `, ${value}`).join('')}
-      FROM ${KEYED_REQUESTS} q JOIN ${entry.rows.sql} r ON r.rowid = q.first_row WHERE q.surface = ${entry.index}`;
+      FROM ${KEYED_REQUESTS} q JOIN ${entry.rows.sql} r ON r.rowid = q.first_row
+      WHERE q.surface = ${entry.index} AND ${inRange('q.rowid', range)} AND r."@time" BETWEEN ${range.firstTime} AND ${range.lastTime}`;
   });
-  const histories = joined.map((sequence, position) => `LEFT JOIN ${historyTable(sequence)} h${position} ON h${position}."@key" = s."@key"`);
+  const histories = joined.map((sequence, position) => `LEFT JOIN ${historyTable(sequence)} h${position} ON h${position}."@key" = s."@key" AND ${inRange(`h${position}."@key"`, range)}`);
   const outputs = columns.map((column) => {
     const name = quoteIdentifier(column.name);
     if (!isJoined(column)) return `s.${name}`;
@@ -113,15 +116,26 @@ const stageRequests = async (database: Database, project: Project, ingested: rea
     const indices = ingested.filter((entry) => joined[position]!.surfaces.includes(entry.surface.name)).map((entry) => entry.index);
     return `CASE WHEN s."@surface" IN (${indices.join(', ')}) THEN coalesce(h${position}.${name}, []) END AS ${name}`;
   });
-  await runStep(
-    database,
-    'staging requests',
-    `CREATE TABLE ${STAGED_REQUESTS} AS SELECT s."@key", s."@surface", s."@request_id", s."@user_id", s."@time", s."@view_type", s."@split",
-       n.candidates AS "@candidates"${outputs.map((output) => `, ${output}`).join('')}
-     FROM (${arms.join(' UNION ALL ')}) s
-     JOIN (SELECT "@key", count(*)::INTEGER AS candidates FROM ${STAGED_CANDIDATES} GROUP BY 1) n ON n."@key" = s."@key"
-     ${histories.join(' ')} ORDER BY s."@key"`,
-  );
+  return `SELECT s."@key", s."@surface", s."@request_id", s."@user_id", s."@time", s."@view_type", s."@split",
+      n.candidates AS "@candidates"${outputs.map((output) => `, ${output}`).join('')}
+    FROM (${arms.join(' UNION ALL ')}) s
+    JOIN (SELECT "@key", count(*)::INTEGER AS candidates FROM ${STAGED_CANDIDATES} WHERE ${inRange('"@key"', range)} GROUP BY 1) n ON n."@key" = s."@key"
+    ${histories.join(' ')} ORDER BY s."@key"`;
+};
+
+const fillTables = async (database: Database, project: Project, ingested: readonly IngestedSurface[], boundaries: Boundaries, report: StageReport): Promise<void> => {
+  let candidates = 0;
+  for (const entry of ingested) {
+    const [counted] = await queryStep<{ count: number }>(database, 'staging', `SELECT count(*) AS count FROM ${(entry.candidates ?? entry.rows).sql}`);
+    candidates += counted!.count;
+  }
+  const ranges = await keyRanges(database, KEYED_REQUESTS, candidates);
+  for (const [index, range] of ranges.entries()) {
+    report(index / ranges.length);
+    const into = (table: string): string => (index === 0 ? `CREATE TABLE ${table} AS` : `INSERT INTO ${table}`);
+    await runStep(database, 'staging candidates', `${into(STAGED_CANDIDATES)} ${candidatesSql(project, ingested, boundaries, range)}`);
+    await runStep(database, 'staging requests', `${into(STAGED_REQUESTS)} ${requestsSql(project, ingested, range)}`);
+  }
 };
 
 const splitRanges = async (database: Database): Promise<Readonly<Record<Split, StagedSplit>>> => {
@@ -151,7 +165,7 @@ const dropTables = async (database: Database, ingested: readonly IngestedSurface
  *
  * @throws DataError for a surface without usable rows, or without any in the training range
  */
-export const stageSurfaces = async (database: Database, project: Project, ingested: readonly IngestedSurface[]): Promise<StageResult> => {
+export const stageSurfaces = async (database: Database, project: Project, ingested: readonly IngestedSurface[], report: StageReport): Promise<StageResult> => {
   await gatherRequests(database, ingested);
   const boundaries = await splitBoundaries(database, project);
   await keyRequests(database, ingested, boundaries);
@@ -159,8 +173,7 @@ export const stageSurfaces = async (database: Database, project: Project, ingest
     const indices = ingested.filter((entry) => sequence.surfaces.includes(entry.surface.name)).map((entry) => entry.index);
     await joinHistory(database, sequence, `(SELECT rowid AS "@key", user_id, time_us FROM ${KEYED_REQUESTS} WHERE surface IN (${indices.join(', ')}))`);
   }
-  await stageCandidates(database, project, ingested, boundaries);
-  await stageRequests(database, project, ingested);
+  await fillTables(database, project, ingested, boundaries, report);
   const outside = await queryStep<{ surface: number; requests: number }>(
     database,
     'the split',

@@ -9,13 +9,13 @@ export const requestsTable = (index: number): string => quoteIdentifier(`request
 
 /**
  * Good candidates of a surface as a subquery: `@parent` (rowid of the request's row), `@position` (rises in the order
- * of the source), `@request_id`, and the given columns.
+ * of the source), `@request_id`, `@time` (microseconds), and the given columns.
  */
 export const goodCandidates = (ingested: IngestedSurface, columns: readonly string[]): string => {
   const list = columns.map((column) => `, c.${quoteIdentifier(column)}`).join('');
   return ingested.candidates === undefined
-    ? `(SELECT c.rowid AS "@parent", c.rowid AS "@position", c."@request_id"${list} FROM ${ingested.rows.sql} c WHERE c."@code" IS NULL)`
-    : `(SELECT c."@parent", c.rowid AS "@position", r."@request_id"${list} FROM ${ingested.candidates.sql} c
+    ? `(SELECT c.rowid AS "@parent", c.rowid AS "@position", c."@request_id", c."@time"${list} FROM ${ingested.rows.sql} c WHERE c."@code" IS NULL)`
+    : `(SELECT c."@parent", c.rowid AS "@position", r."@request_id", r."@time"${list} FROM ${ingested.candidates.sql} c
         JOIN ${ingested.rows.sql} r ON r.rowid = c."@parent" WHERE c."@code" IS NULL AND r."@code" IS NULL)`;
 };
 
