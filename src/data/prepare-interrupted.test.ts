@@ -12,7 +12,7 @@ const compiled = fileURLToPath(new URL('../../dist/data/prepare.js', import.meta
 let place: LogWorkplace;
 beforeEach(async () => {
   place = createLogWorkplace();
-  await place.write('home.parquet', requestLog({ requests: 20_000, candidates: 5 }));
+  await place.write('home.parquet', requestLog({ requests: 6_000, candidates: 5 }));
 });
 afterEach(() => place.remove());
 
@@ -68,7 +68,7 @@ const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o siz
 test.runIf(existsSync(compiled) && canMount)('a full disk is named, and nothing half-written stays', () => {
   const script = writeChild('full');
   const full = place.path('full');
-  const run = spawnSync('unshare', ['-rm', 'sh', '-c', `mkdir -p '${full}' && mount -t tmpfs -o size=64k tmpfs '${full}' && '${process.execPath}' '${script}'; ls -A '${full}'`], { encoding: 'utf8' });
+  const run = spawnSync('unshare', ['-rm', 'sh', '-c', `mkdir -p '${full}' && mount -t tmpfs -o size=32k tmpfs '${full}' && '${process.execPath}' '${script}'; ls -A '${full}'`], { encoding: 'utf8' });
   const lines = run.stdout.trim().split('\n');
   expect(lines.at(-1)).toMatch(/^failed io: .*(?:No space left|no space left)/);
 });
