@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
@@ -13,6 +12,7 @@ import { scoreModel } from '../unify/score-model.js';
 import { splitOption, trainingOnlyOption } from './evaluate.js';
 import { compactNumber } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
+import { writeReport } from './write-report.js';
 
 interface CompareCommandOptions extends ProjectOptions {
   readonly split: Split;
@@ -63,12 +63,10 @@ export const compareCommand = (): Command =>
       const [a, b] = [await score(models[0]), await score(models[1])];
       const comparison = comparePredictions(a, b, { names: [champion, challenger], bootstrap: { replicates: options.replicates } });
       for (const [model, predictions] of [[models[0], a], [models[1], b]] as const) {
-        await writeFile(evaluationFile(project, model, options.split, options.trainingOnly), `${JSON.stringify(evaluatePredictions(predictions))}\n`);
+        await writeReport(evaluationFile(project, model, options.split, options.trainingOnly), evaluatePredictions(predictions));
       }
-      const folder = join(project.workspace, 'comparisons');
-      await mkdir(folder, { recursive: true });
-      const file = join(folder, `${champion}-${challenger}-${options.split}${options.trainingOnly === 'serving' ? '-serving' : ''}.json`);
-      await writeFile(file, `${JSON.stringify(comparison)}\n`);
+      const file = join(project.workspace, 'comparisons', `${champion}-${challenger}-${options.split}${options.trainingOnly === 'serving' ? '-serving' : ''}.json`);
+      await writeReport(file, comparison);
       output.text(renderComparison(comparison, { viewTypes: options.viewTypes === true }));
       output.text(`written: ${relative(process.cwd(), file)}`);
       output.result({ split: options.split, file, ...comparison });

@@ -1,14 +1,14 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { Option, type Command } from 'commander';
 import { SPLITS, type Split } from '../data/prepared.js';
 import { renderEvaluation } from '../evaluate/render.js';
 import { createAccumulator } from '../evaluate/streaming.js';
-import { evaluationFile, modelNamed, runDirectory } from '../unify/model-run.js';
+import { evaluationFile, modelNamed } from '../unify/model-run.js';
 import { openPrepared } from '../unify/open-prepared.js';
 import { streamPredictions } from '../unify/score-model.js';
 import { compactNumber } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
+import { writeReport } from './write-report.js';
 
 interface EvaluateCommandOptions extends ProjectOptions {
   readonly split: Split;
@@ -55,8 +55,7 @@ export const evaluateCommand = (): Command =>
       progress.done(`${compactNumber(accumulator.rows)} candidates`);
       const evaluation = accumulator.evaluate();
       const file = evaluationFile(project, model, options.split, options.trainingOnly);
-      await mkdir(runDirectory(project, model), { recursive: true });
-      await writeFile(file, `${JSON.stringify(evaluation)}\n`);
+      await writeReport(file, evaluation);
       output.text(renderEvaluation(evaluation));
       output.text(`written: ${relative(process.cwd(), file)}`);
       output.result({ model: name, split: options.split, file, ...evaluation });

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { predict } from '../export/predict.js';
+import { withInterrupt } from './interrupt.js';
 import { compactNumber, createOutput, type CommonOptions } from './output.js';
 
 interface PredictCommandOptions extends CommonOptions {
@@ -29,7 +30,9 @@ export const predictCommand = (): Command =>
     .action(async (exported: string, rows: string, options: PredictCommandOptions) => {
       const output = createOutput(options);
       const progress = output.progress('predict');
-      const result = await predict({ exported, input: rows, output: options.output, onProgress: (count) => progress.update(0, `${compactNumber(count)} rows`) });
+      const result = await withInterrupt((signal) =>
+        predict({ exported, input: rows, output: options.output, signal, onProgress: (count) => progress.update(0, `${compactNumber(count)} rows`) }),
+      );
       progress.done(`${compactNumber(result.rows)} rows of ${compactNumber(result.requests)} requests`);
       output.text(`${options.output}: ${result.tasks.map((task) => `probability.${task}`).join(', ')} of ${result.rows} rows`);
       output.result({ output: options.output, ...result });

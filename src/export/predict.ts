@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { IoError, UsageError } from '../config/errors.js';
+import { IoError, OnefoldError, UsageError } from '../config/errors.js';
 import { explainDuckDbError, openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
 import { createEncoder } from '../data/encode.js';
 import { explainIoFailure } from '../data/io-failure.js';
@@ -25,6 +25,8 @@ export interface PredictOptions {
   readonly output: string;
   readonly threads?: number;
   readonly onProgress?: (rows: number) => void;
+  /** Stops between two chunks, leaving nothing behind. */
+  readonly signal?: AbortSignal;
 }
 
 export interface PredictResult {
@@ -65,7 +67,7 @@ const writeOutput = async (database: Database, output: string, partial: string, 
     // Both are numbered in the order of the file: rows as they were read, predictions as they were appended.
     await database.run(
       `COPY (SELECT r.* EXCLUDE (${dropped.join(', ')}), ${probabilities.map((name) => `p.${name}`).join(', ')} FROM (SELECT *, row_number() OVER () AS "@n" FROM source_0) r
-       JOIN (SELECT *, row_number() OVER () AS "@n" FROM predictions) p USING ("@n") ORDER BY "@n") TO ${quoteLiteral(partial)} (${format})`,
+       JOIN (SELECT *, row_number() OVER () AS "@n" FROM predictions) p USING ("@n") ORDER BY "@n") TO ${quoteLiteral(partial)} (${format}, USE_TMP_FILE false)`,
     );
     await rename(partial, output);
   } catch (error) {
@@ -95,6 +97,9 @@ export const predict = async (options: PredictOptions): Promise<PredictResult> =
     let lastRequest: string | undefined;
     const writer = await database.tableWriter('predictions', manifest.tasks.map((task) => ({ name: probabilityColumn(task), type: 'FLOAT' as const })));
     for await (const rows of readRawRows(database, manifest.source, resolve(options.input), { directory: process.cwd(), serving: true })) {
+      if (options.signal?.aborted === true) {
+        throw new OnefoldError('interrupted', 'scoring was interrupted; nothing was written', { where: output, fix: 'run the command again', cause: options.signal.reason });
+      }
       const probabilities = await opened.score(encodeRaw(rows, encoder, manifest.surface, true));
       writer.append(manifest.tasks.map((task) => probabilities[task]!), 0, rows.candidateCount);
       rowCount += rows.candidateCount;
