@@ -12,7 +12,9 @@ if (example === undefined || data === undefined || !existsSync(join(ROOT, 'examp
   process.exit(2);
 }
 
-const COMMON = { epochs: 4, warmupSteps: 30, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } };
+/** Enough for early stopping to decide. */
+const EPOCHS = { kuairand: 4, ebnerd: 8 };
+const COMMON = { epochs: EPOCHS[example], warmupSteps: 30, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } };
 /** Six settings, the same for both: [model, training]. */
 const SETTINGS = {
   1: [{}, { batchSize: 1024 }],

@@ -6,6 +6,9 @@ import { defineConfig } from 'onefold/config';
  * Leakage: read_time and scroll_percentage describe the page the list was shown on and are known only after the
  * impression; they are not read. Counts of an article use full hours that ended before the impression's hour began, as
  * an hourly counter in production would know them. Histories end before the split they belong to.
+ *
+ * No article ids: most articles of the validation week did not exist in the training week, and a model that can
+ * memorize ids overfits within half an epoch. What an article is shows in its counters, its length and its age.
  */
 export default defineConfig(({ data }) => {
   const behaviors = `(
@@ -37,7 +40,9 @@ export default defineConfig(({ data }) => {
       counters.views, (counters.clicks + 2) / (counters.views + 20) AS click_rate,
       counters.recent_views, (counters.recent_clicks + 1) / (counters.recent_views + 10) AS recent_click_rate,
       date_diff('hour', counters.first_seen, impressions.hour_start) AS hours_seen,
-      impressions.article - page_article AS newer_than_page
+      impressions.article - page_article AS newer_than_page,
+      rank() OVER (PARTITION BY impression_id ORDER BY (counters.recent_clicks + 1) / (counters.recent_views + 10) DESC) AS popularity_rank,
+      rank() OVER (PARTITION BY impression_id ORDER BY impressions.article DESC) AS newness_rank
     FROM impressions
     JOIN counters USING (article, hour_start)
     LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = impressions.article`;
@@ -49,7 +54,6 @@ export default defineConfig(({ data }) => {
     WITH clicks AS (${clicks.replace('HISTORY', 'train_history.parquet')} UNION ${clicks.replace('HISTORY', 'validation_history.parquet')})
     SELECT clicks.*, articles.premium, CAST(least(5, floor(log2(1 + coalesce(read_time, 0)))) AS INTEGER) AS read_bucket
     FROM clicks LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = clicks.article`;
-  const articleIds = { type: 'vocabulary', minCount: 5 } as const;
 
   return {
     name: 'ebnerd',
@@ -66,20 +70,17 @@ export default defineConfig(({ data }) => {
       age: { kind: 'categorical', side: 'request' },
       hour: { kind: 'categorical', side: 'request', column: 'hour(impression_time)' },
       shown: { kind: 'number', side: 'request', encoding: { type: 'bucket', count: 16 } },
-      page_article: { kind: 'categorical', side: 'request', surfaces: ['article_page'], table: 'article', encoding: articleIds },
       newer_than_page: { kind: 'number', side: 'candidate', surfaces: ['article_page'], encoding: { type: 'quantile' } },
       history: {
         kind: 'sequence',
         length: 50,
         events: { source: { sql: history }, user: 'user_id', time: 'time' },
         fields: {
-          article: { table: 'article', encoding: articleIds },
           premium: { table: 'premium' },
           read: { column: 'read_bucket' },
           gap: { kind: 'time_gap' },
         },
       },
-      article: { kind: 'categorical', side: 'candidate', encoding: articleIds },
       premium: { kind: 'categorical', side: 'candidate' },
       article_length: { kind: 'number', side: 'candidate', encoding: { type: 'quantile' } },
       views: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
@@ -87,6 +88,8 @@ export default defineConfig(({ data }) => {
       recent_views: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
       recent_click_rate: { kind: 'number', side: 'candidate', encoding: { type: 'quantile' } },
       hours_seen: { kind: 'number', side: 'candidate', encoding: { type: 'log' } },
+      popularity_rank: { kind: 'number', side: 'candidate', encoding: { type: 'bucket', count: 24 } },
+      newness_rank: { kind: 'number', side: 'candidate', encoding: { type: 'bucket', count: 24 } },
     },
     tasks: {
       click: { label: 'clicked' },
