@@ -75,5 +75,8 @@ export default defineConfig(({ data }) => {
       validationFrom: '2022-05-04T00:00:00+08:00',
       testFrom: '2022-05-06T00:00:00+08:00',
     },
+    // The best of six settings for both models, chosen on the validation days (`npm run bench:sweep -- kuairand DATA`).
+    training: { batchSize: 256, epochs: 4, warmupSteps: 30, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
+    models: { separate: { preset: 'separate' }, unified: { preset: 'unified' } },
   };
 });

@@ -52,5 +52,6 @@ export default defineConfig(({ data }) => {
     },
     data: { truth: { click: 'p_click', long_click: 'p_long_click', save: 'p_save' } },
     split: { validationFrom: '2026-01-17', testFrom: '2026-01-18' },
+    training: { batchSize: 512, epochs: 2, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
   };
 });
