@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { resolve } from 'node:path';
 import { simulateMarketplace } from '../simulate/marketplace.js';
 import type { SimulationSummary } from '../simulate/marketplace.js';
+import { withInterrupt } from './interrupt.js';
 import { compactNumber, createOutput, duration } from './output.js';
 
 interface SimulateCommandOptions {
@@ -51,30 +52,25 @@ export const simulateCommand = (): Command =>
     .action(async (folder: string, options: SimulateCommandOptions) => {
       const directory = resolve(folder);
       const output = createOutput(options);
-      const stop = new AbortController();
-      const interrupt = (): void => stop.abort();
-      process.once('SIGINT', interrupt);
       const progress = output.progress('simulate');
       const started = performance.now();
       const seconds = (): number => Math.max((performance.now() - started) / 1000, 1e-3);
-      try {
-        const summary = await simulateMarketplace({
+      const summary = await withInterrupt((signal) =>
+        simulateMarketplace({
           directory,
           candidates: options.candidates,
           seed: options.seed,
           days: options.days,
           force: options.force === true,
-          signal: stop.signal,
+          signal,
           onProgress: (done) => {
             const rate = done / seconds();
             const left = Math.max(0, options.candidates - done) / Math.max(rate, 1);
             progress.update(done / options.candidates, `${compactNumber(done)} candidates, ${compactNumber(rate)}/s, ${duration(left)} left`);
           },
-        });
-        progress.done(`${compactNumber(summary.candidates)} candidates in ${duration(seconds())}`);
-        output.text(describe(summary, directory));
-        output.result({ directory, ...summary });
-      } finally {
-        process.removeListener('SIGINT', interrupt);
-      }
+        }),
+      );
+      progress.done(`${compactNumber(summary.candidates)} candidates in ${duration(seconds())}`);
+      output.text(describe(summary, directory));
+      output.result({ directory, ...summary });
     });

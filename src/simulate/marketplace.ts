@@ -1,13 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OnefoldError, UsageError } from '../config/errors.js';
+import { writeWholeFolder } from '../data/whole-folder.js';
 import type { ColumnSpec } from './column-buffer.js';
 import type { SurfaceFloor } from './entropy-floor.js';
 import { eventColumns } from './event-columns.js';
 import { logColumns } from './log-columns.js';
 import type { MarketplaceSizes } from './marketplace-sizes.js';
 import { createWorld } from './marketplace-world.js';
-import { MARKETPLACE_FILE, writeFolder } from './output-folder.js';
+import { checkOutputFolder, MARKETPLACE_FILE } from './output-folder.js';
 import { openWriterDatabase, ParquetParts } from './parquet-parts.js';
 import { simulateLog } from './simulate-log.js';
 import { DAY_MS, LOG_START_MS } from './simulated-clock.js';
@@ -77,7 +78,8 @@ export const simulateMarketplace = async (options: SimulateOptions): Promise<Sim
   const check = (): void => {
     if (signal?.aborted === true) throw new OnefoldError('interrupted', 'the simulation was interrupted; nothing was written', { where: directory });
   };
-  return writeFolder(directory, force, async (folder) => {
+  await checkOutputFolder(directory, force);
+  return writeWholeFolder(directory, async (folder) => {
     const world = createWorld(candidates, seed, days);
     const { connection, close } = await openWriterDatabase();
     const open = async (table: string, path: string, columns: readonly ColumnSpec[], partValues: number): Promise<ParquetParts> => {
