@@ -10,7 +10,7 @@ import { checksumFile } from '../src/data/file-checksum.js';
 import { prepare, type PreparedDataset } from '../src/data/prepare.js';
 import { evaluatePredictions } from '../src/evaluate/evaluate.js';
 import { exportSurface, storedMetrics, type ExportSurfaceOptions } from '../src/export/export-surface.js';
-import type { ExportManifest } from '../src/export/manifest.js';
+import { digestOf, type ExportManifest } from '../src/export/manifest.js';
 import { openExport } from '../src/export/open-export.js';
 import { predict } from '../src/export/predict.js';
 import { openCheckpoint, writeCheckpoint } from '../src/train/checkpoint.js';
@@ -168,6 +168,54 @@ describe('predicting with an export alone', () => {
     expect(await largestDifference('own-scored.parquet', ['click', 'save'], (task) => `"expected.${task}"`)).toBeLessThan(1e-6);
     const order = (file: string): Promise<unknown[]> => readSql(directory, `SELECT rid, cents FROM '@/${file}'`);
     expect(await order('own-scored.parquet')).toEqual(await order('own.parquet'));
+  });
+
+  /** The held-out rows of feed's own log, without histories, and the probabilities that golden rows have for them. */
+  const FEED_LOG = `SELECT f.* EXCLUDE (clicked, saved, position), g."probability.click" AS "expected.click", g."probability.save" AS "expected.save", f.position AS place
+    FROM '@/feed.parquet' f JOIN '@/exports/feed/golden.parquet' g ON g."@request_id" = CAST(f.rid AS VARCHAR) AND g.position = CAST(f.position AS VARCHAR)`;
+
+  it('joins histories from events as training did, and asks for them where they are missing', async () => {
+    await runSql(directory, `COPY (SELECT * EXCLUDE (place) FROM (${FEED_LOG}) ORDER BY rid DESC, place DESC) TO '@/bare.parquet' (FORMAT parquet)`);
+    const options = { exported: path('exports/feed'), input: path('bare.parquet'), output: path('bare-scored.parquet') };
+    await expect(predict(options)).rejects.toThrow(/has no "history\.item", "history\.kind", "history\.@time": what training joined from events/);
+    await expect(predict({ ...options, events: { histories: path('events.parquet') } })).rejects.toMatchObject({ code: 'usage', fix: 'did you mean "history"?' });
+    await predict({ ...options, events: { history: path('events.parquet') } });
+    expect(await largestDifference('bare-scored.parquet', ['click', 'save'], (task) => `"expected.${task}"`)).toBeLessThan(1e-6);
+    const order = (file: string): Promise<unknown[]> => readSql(directory, `SELECT rid, cents FROM '@/${file}'`);
+    expect(await order('bare-scored.parquet')).toEqual(await order('bare.parquet'));
+  });
+
+  it('scores rows that are requests, and writes them as they came', async () => {
+    // The same export, told that its logs are of layout 'request'.
+    cpSync(path('exports/feed'), path('nested-export'), { recursive: true });
+    const manifest = manifestOf('exports/feed');
+    const { source } = manifest;
+    const features = source.features.map((feature) => (feature.name === 'price' ? { ...feature, columns: { feed: 'list_transform(cents, lambda c: c / 100.0)' } } : feature));
+    const nested = { ...manifest, digest: undefined, source: { ...source, layout: 'request', features } } as ExportManifest;
+    writeFileSync(path('nested-export/manifest.json'), JSON.stringify({ ...nested, digest: digestOf(nested) }));
+    const request = ['rid', 'uid', 'ts', 'slot', 'member', 'age', 'recent_items', 'recent_at'];
+    const candidate = ['item', 'is_new', 'brand', 'cents', 'stock', 'shape', 'tags', '"expected.click"', '"expected.save"'];
+    await runSql(
+      directory,
+      `COPY (SELECT ${request.join(', ')}, ${candidate.map((column) => `list(${column} ORDER BY place) AS ${column}`).join(', ')} FROM (${FEED_LOG}) GROUP BY ALL ORDER BY rid DESC)
+       TO '@/nested.parquet' (FORMAT parquet)`,
+    );
+    for (const output of ['nested-scored.parquet', 'nested-scored.jsonl']) {
+      const result = await predict({ exported: path('nested-export'), input: path('nested.parquet'), output: path(output), events: { history: path('events.parquet') } });
+      expect(result).toEqual({ rows: 64, requests: 16, tasks: ['click', 'save'] });
+      for (const task of result.tasks) {
+        const [row] = await readSql<{ most: number; candidates: number }>(
+          directory,
+          `SELECT max(abs(p - e)) AS most, count(*) AS candidates FROM (SELECT unnest("probability.${task}") AS p, unnest("expected.${task}") AS e FROM '@/${output}')`,
+        );
+        expect(row!.candidates).toBe(64);
+        expect(row!.most).toBeLessThan(1e-6);
+      }
+      const order = (file: string): Promise<unknown[]> => readSql(directory, `SELECT rid, cents FROM '@/${file}'`);
+      expect(await order(output)).toEqual(await order('nested.parquet'));
+    }
+    // Golden rows are candidates, whatever the logs are.
+    expect(await predict({ exported: path('nested-export'), input: path('exports/feed/golden.parquet'), output: path('flat.parquet') })).toMatchObject({ rows: 64 });
   });
 
   it('reads JSONL and writes CSV and JSONL', async () => {

@@ -160,6 +160,18 @@ describe('the command line, from logs to exports', () => {
           expect(row!.rows).toBe(64);
           expect(row!.most).toBeLessThan(1e-6);
         }
+        // The surface's own logs, a row per request, with the events that its histories are joined from.
+        const raw = ['predict', surface, path(`data/logs/${surface}/*.parquet`), '--events', `history=${path('data/events/*.parquet')}`, '--output', `${surface}-logs.parquet`, '--json'];
+        const scored = await runCli(raw, { cwd: elsewhere });
+        expect([scored.exit, scored.stderr]).toEqual([0, '']);
+        const [compared] = await readSql<{ most: number; rows: number }>(
+          elsewhere,
+          `SELECT max(abs(p - expected)) AS most, count(*) AS rows
+           FROM (SELECT request_id, unnest("probability.click") AS p, unnest(ad_id) AS ad FROM '@/${surface}-logs.parquet') l
+           JOIN (SELECT "@request_id" AS id, ad_id, "probability.click" AS expected FROM '${golden}') g ON CAST(request_id AS VARCHAR) = id AND CAST(ad AS VARCHAR) = ad_id`,
+        );
+        expect(compared!.rows).toBeGreaterThanOrEqual(64);
+        expect(compared!.most).toBeLessThan(1e-6);
       }
     } finally {
       rmSync(elsewhere, { recursive: true, force: true });

@@ -137,7 +137,8 @@ const sequenceOutputs = (sequences: readonly Sequence[]): ReadonlyMap<string, st
 const candidateLists = (columns: readonly DescribedColumn[]): Readonly<Record<string, string>> =>
   Object.fromEntries(columns.map((column, index) => [`"@l${index}"`, column.sql]));
 
-const candidateListChecks = (columns: readonly DescribedColumn[]): readonly Check[] => {
+/** Checks of a request's candidate lists; `"@l0"`, `"@l1"` … are the columns' lists. */
+export const candidateListChecks = (columns: readonly DescribedColumn[]): readonly Check[] => {
   const lists = columns.map((_, index) => `"@l${index}"`);
   const longest = `greatest(${lists.map(lengthOf).join(', ')})`;
   return [

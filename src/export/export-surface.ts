@@ -22,7 +22,8 @@ import { encodeRaw } from './encode-raw.js';
 import { writeGoldenRows } from './golden-rows.js';
 import { digestOf, EXPORT_FILES, type ExportInput, type ExportManifest, type ParityReport } from './manifest.js';
 import { scoreWith, type OpenExport } from './open-export.js';
-import { inRow, readRawRows, type RawSchema } from './raw-rows.js';
+import { readRawRows } from './raw-rows.js';
+import { rawSchema, type RawSchema } from './raw-schema.js';
 import { replay, type RequestScores } from './replay.js';
 import { buildServingGraph, type ServingGraph } from './serving-graph.js';
 import { writeServingGraph } from './write-graph.js';
@@ -54,12 +55,6 @@ export interface ExportSurfaceOptions {
 const prunedEncoders = (encoders: EncoderSet, { columns }: ServingGraph): EncoderSet => {
   const tables = new Set(columns.flatMap((column) => ('table' in column ? [column.table] : [])));
   return { ...encoders, columns, tables: encoders.tables.filter((table) => tables.has(table.name)) };
-};
-
-const rawSchema = (project: Project, surfaceName: string, columns: ServingGraph['columns']): RawSchema => {
-  const used = new Set(columns.map((column) => column.feature));
-  const { name, keys, viewType, viewTypes } = project.surfaces.find((surface) => surface.name === surfaceName)!;
-  return { surface: { name, keys, viewType, viewTypes }, features: project.features.filter((feature) => used.has(feature.name)).map(inRow) };
 };
 
 /** A copy of a checkpoint whose tables went through half precision: what an fp16 export must predict like. */
@@ -155,7 +150,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
   const logitOffsets = Object.fromEntries(group.layout.tasks.map((task, index) => [task.name, offsets[index]!]));
   const serving = buildServingGraph({ model, layout: group.layout, encoders: manifest.encoders, surface, logitOffsets });
   const encoders = prunedEncoders(manifest.encoders, serving);
-  const schema = rawSchema(project, surface, serving.columns);
+  const schema = rawSchema(project, surface, new Set(serving.columns.map((column) => column.feature)));
   const rawFile = await checkFile(options.preparedDirectory, manifest.rawRows[surface]!);
   return writeWholeFolder(options.directory, async (directory) => {
     const inputs: readonly ExportInput[] = writeServingGraph({

@@ -5,7 +5,8 @@ import type { EncoderSet } from '../data/encoder-state.js';
 import { encodeRaw } from './encode-raw.js';
 import { EXPORT_FILES } from './manifest.js';
 import type { OpenExport } from './open-export.js';
-import { readRawRows, type RawSchema } from './raw-rows.js';
+import { readRawRows } from './raw-rows.js';
+import type { RawSchema } from './raw-schema.js';
 
 /** Raw rows kept, at most. */
 const GOLDEN_ROWS = 64;

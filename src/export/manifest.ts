@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FileEntry } from '../data/prepared.js';
 import type { SliceEvaluation } from '../evaluate/evaluation.js';
-import type { RawSchema } from './raw-rows.js';
+import type { RawSchema } from './raw-schema.js';
 
 /** One input of the exported graph. */
 export interface ExportInput {

@@ -2,13 +2,17 @@ import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { IoError, OnefoldError, UsageError } from '../config/errors.js';
+import { didYouMean, listNames } from '../config/suggest.js';
 import { explainDuckDbError, openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
 import { createEncoder } from '../data/encode.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { encodeRaw } from './encode-raw.js';
 import { probabilityColumn } from './golden-rows.js';
+import type { ExportManifest } from './manifest.js';
 import { openExport } from './open-export.js';
+import { NUMBER_COLUMN } from './raw-history.js';
 import { readRawRows } from './raw-rows.js';
+import { joinedSequences, layoutOf, type RawSchema } from './raw-schema.js';
 
 const FORMATS: Readonly<Record<string, string>> = {
   '.parquet': 'FORMAT parquet, COMPRESSION zstd',
@@ -21,6 +25,8 @@ export interface PredictOptions {
   readonly exported: string;
   /** Raw rows: Parquet, CSV or JSONL. */
   readonly input: string;
+  /** Files with the events of sequences that training joined, by sequence; without them histories are lists in the rows. */
+  readonly events?: Readonly<Record<string, string>>;
   /** File to write, by its extension Parquet, CSV or JSONL. */
   readonly output: string;
   readonly threads?: number;
@@ -30,6 +36,7 @@ export interface PredictOptions {
 }
 
 export interface PredictResult {
+  /** Candidates scored. */
   readonly rows: number;
   readonly requests: number;
   readonly tasks: readonly string[];
@@ -57,17 +64,19 @@ const beginOutput = async (output: string, partial: string): Promise<void> => {
   }
 };
 
-const writeOutput = async (database: Database, output: string, partial: string, tasks: readonly string[], format: string): Promise<void> => {
+const writeOutput = async (database: Database, output: string, partial: string, { tasks, source }: ExportManifest, format: string): Promise<void> => {
   const probabilities = tasks.map((task) => quoteIdentifier(probabilityColumn(task)));
+  const number = quoteIdentifier(NUMBER_COLUMN);
   try {
     // Rows scored before, such as golden ones, get the new probabilities in place of the old.
-    const columns = (await database.rows<{ column_name: string }>('DESCRIBE source_0')).map((row) => quoteIdentifier(row.column_name));
-    const scoredBefore = columns.filter((column) => probabilities.some((own) => own.toLowerCase() === column.toLowerCase()));
-    const dropped = ['"@file"', '"@row"', '"@n"', ...scoredBefore];
-    // Both are numbered in the order of the file: rows as they were read, predictions as they were appended.
+    const columns = (await database.rows<{ column_name: string }>('DESCRIBE source_0')).map((row) => row.column_name);
+    const scoredBefore = columns.map(quoteIdentifier).filter((column) => probabilities.some((own) => own.toLowerCase() === column.toLowerCase()));
+    const dropped = ['"@file"', '"@row"', number, ...scoredBefore];
+    const lists = probabilities.map((name) => `list(${name} ORDER BY rowid) AS ${name}`);
+    const predictions = layoutOf(source, columns) === 'candidate' ? 'predictions' : `(SELECT ${number}, ${lists.join(', ')} FROM predictions GROUP BY 1)`;
     await database.run(
-      `COPY (SELECT r.* EXCLUDE (${dropped.join(', ')}), ${probabilities.map((name) => `p.${name}`).join(', ')} FROM (SELECT *, row_number() OVER () AS "@n" FROM source_0) r
-       JOIN (SELECT *, row_number() OVER () AS "@n" FROM predictions) p USING ("@n") ORDER BY "@n") TO ${quoteLiteral(partial)} (${format}, USE_TMP_FILE false)`,
+      `COPY (SELECT r.* EXCLUDE (${dropped.join(', ')}), ${probabilities.map((name) => `p.${name}`).join(', ')} FROM (SELECT *, row_number() OVER () AS ${number} FROM source_0) r
+       JOIN ${predictions} p USING (${number}) ORDER BY ${number}) TO ${quoteLiteral(partial)} (${format}, USE_TMP_FILE false)`,
     );
     await rename(partial, output);
   } catch (error) {
@@ -75,9 +84,23 @@ const writeOutput = async (database: Database, output: string, partial: string, 
   }
 };
 
+/** Files of events by sequence, absolute. */
+const eventFiles = (source: RawSchema, events: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+  const known = joinedSequences(source).map((sequence) => sequence.name);
+  for (const name of Object.keys(events)) {
+    if (known.includes(name)) continue;
+    throw new UsageError(known.length === 0 ? `there are no events to join for "${name}"` : `there is no sequence "${name}" of joined events`, {
+      where: '--events',
+      expected: known.length === 0 ? 'nothing: this export reads no history joined from events' : `one of ${listNames(known)}`,
+      fix: known.length === 0 ? 'leave it out' : didYouMean(name, known),
+    });
+  }
+  return Object.fromEntries(Object.entries(events).map(([name, file]) => [name, resolve(file)]));
+};
+
 /**
  * Scores raw rows of one surface with an export alone: no project, no prepared data. Writes the rows as they came with a
- * `probability.<task>` column per task.
+ * `probability.<task>` column per task: a list of its candidates' where a row is a request.
  *
  * @throws ArtifactError when the export is torn; DataError naming the column or row that does not fit; IoError
  */
@@ -91,17 +114,21 @@ export const predict = async (options: PredictOptions): Promise<PredictResult> =
   const scratch = await mkdtemp(join(tmpdir(), 'onefold-predict-'));
   const database = await openDatabase({ threads: 2, path: join(scratch, 'rows.duckdb'), tempDirectory: scratch });
   try {
+    const events = eventFiles(manifest.source, options.events ?? {});
     await beginOutput(output, partial);
     const encoder = createEncoder(encoders);
     let [rowCount, requests] = [0, 0];
     let lastRequest: string | undefined;
-    const writer = await database.tableWriter('predictions', manifest.tasks.map((task) => ({ name: probabilityColumn(task), type: 'FLOAT' as const })));
-    for await (const rows of readRawRows(database, manifest.source, resolve(options.input), { directory: process.cwd(), serving: true })) {
+    const writer = await database.tableWriter('predictions', [
+      { name: NUMBER_COLUMN, type: 'BIGINT' },
+      ...manifest.tasks.map((task) => ({ name: probabilityColumn(task), type: 'FLOAT' as const })),
+    ]);
+    for await (const rows of readRawRows(database, manifest.source, resolve(options.input), { directory: process.cwd(), serving: true, events })) {
       if (options.signal?.aborted === true) {
         throw new OnefoldError('interrupted', 'scoring was interrupted; nothing was written', { where: output, fix: 'run the command again', cause: options.signal.reason });
       }
       const probabilities = await opened.score(encodeRaw(rows, encoder, manifest.surface, true));
-      writer.append(manifest.tasks.map((task) => probabilities[task]!), 0, rows.candidateCount);
+      writer.append([rows.fileRows, ...manifest.tasks.map((task) => probabilities[task]!)], 0, rows.candidateCount);
       rowCount += rows.candidateCount;
       // A request that goes on from the chunk before is one request.
       requests += rows.requestRows.length - (rows.requestIds[0] === lastRequest ? 1 : 0);
@@ -109,7 +136,7 @@ export const predict = async (options: PredictOptions): Promise<PredictResult> =
       options.onProgress?.(rowCount);
     }
     writer.close();
-    await writeOutput(database, output, partial, manifest.tasks, format);
+    await writeOutput(database, output, partial, manifest, format);
     return { rows: rowCount, requests, tasks: manifest.tasks };
   } finally {
     database.close();

@@ -10,7 +10,8 @@ import { createEncoder } from '../data/encode.js';
 import type { EncoderSet } from '../data/encoder-state.js';
 import { encodeRaw } from './encode-raw.js';
 import type { EncodedRows } from './open-export.js';
-import { inRow, readRawRows, type RawRows, type RawSchema } from './raw-rows.js';
+import { readRawRows, type RawRows } from './raw-rows.js';
+import { rawSchema, type RawSchema } from './raw-schema.js';
 
 const TIME = 1_700_000_000;
 
@@ -32,8 +33,14 @@ const project = resolveProject(
   { file: '/raw/onefold.config.ts' },
 );
 
-const { name, keys, viewType, viewTypes } = project.surfaces[0]!;
-const schema: RawSchema = { surface: { name, keys, viewType, viewTypes }, features: project.features.map(inRow) };
+/** The same logs with a row per request. */
+const listsOf = (one: RawSchema): RawSchema => ({
+  ...one,
+  layout: 'request',
+  features: one.features.map((feature) => (feature.name === 'price' ? ({ ...feature, columns: { feed: 'list_transform(cents, lambda c: c / 100.0)' } } as typeof feature) : feature)),
+});
+
+const schema = rawSchema(project, 'feed', new Set(project.features.map((feature) => feature.name)));
 
 const surfaces = ['feed'];
 const encoders: EncoderSet = {
@@ -75,20 +82,28 @@ const rowSql = (change: Readonly<Record<string, string | null>> = {}): string =>
   return `SELECT ${Object.entries(columns).flatMap(([column, value]) => (value === null ? [] : [`${value} AS ${column}`])).join(', ')}`;
 };
 
-const read = async (rows: readonly string[], serving = true): Promise<RawRows[]> => {
+interface ReadOptions {
+  readonly layout?: 'request';
+  /** Query that gives events. */
+  readonly events?: string;
+}
+
+const read = async (rows: readonly string[], serving = true, { layout, events }: ReadOptions = {}): Promise<RawRows[]> => {
   const file = join(directory, 'rows.parquet');
   const database = await openDatabase({ threads: 1 });
   try {
     await database.run(`COPY (${rows.join(' UNION ALL ')}) TO '${file}' (FORMAT parquet)`);
+    if (events !== undefined) await database.run(`COPY (${events}) TO '${join(directory, 'events.parquet')}' (FORMAT parquet)`);
     const chunks: RawRows[] = [];
-    for await (const chunk of readRawRows(database, schema, file, { directory, serving })) chunks.push(chunk);
+    const options = { directory, serving, ...(events === undefined ? {} : { events: { history: 'events.parquet' } }) };
+    for await (const chunk of readRawRows(database, layout === undefined ? schema : listsOf(schema), file, options)) chunks.push(chunk);
     return chunks;
   } finally {
     database.close();
   }
 };
 
-const encode = async (rows: readonly string[], serving = true): Promise<EncodedRows> => encodeRaw((await read(rows, serving))[0]!, createEncoder(encoders), 'feed', serving);
+const encode = async (rows: readonly string[], serving = true, options: ReadOptions = {}): Promise<EncodedRows> => encodeRaw((await read(rows, serving, options))[0]!, createEncoder(encoders), 'feed', serving);
 
 describe('raw rows of a surface', () => {
   it('are grouped where the request id changes, and only there', async () => {
@@ -163,5 +178,77 @@ describe('raw rows of a surface', () => {
 
   it('name the column that is missing', async () => {
     await expect(read([rowSql({ ad: null })])).rejects.toThrow(/no column "ad"/);
+  });
+
+  it('name all lists of a history that are missing, and what they are', async () => {
+    const error = await read([rowSql({ '"history.item"': null, '"history.@time"': null })]).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(DataError);
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/rows\.parquet has no "history\.item", "history\.@time": what training joined from events$/) as string,
+      expected: expect.stringContaining('one element per event') as string,
+      fix: expect.stringContaining('--events history=FILE') as string,
+    });
+    await expect(read([rowSql({ '"history.@time"': null })])).rejects.toThrow(/has no "history\.@time":/);
+  });
+});
+
+describe('raw rows that are requests', () => {
+  const lists = { ad: '[7, 9, 123]', cents: '[250, 1, NULL]', shape: '[[0.5, 1.0], NULL, [0.5, 1.0]]', position: null };
+  const listed = (change: Readonly<Record<string, string | null>> = {}): string => rowSql({ ...lists, ...change });
+  const request = { layout: 'request' } as const;
+
+  it('are encoded as their candidates in rows of their own are', async () => {
+    const second = { rid: '2', is_member: 'false' };
+    const candidates = [
+      rowSql(),
+      rowSql({ ad: '9', cents: '1', shape: 'NULL::DOUBLE[]' }),
+      rowSql({ ad: '123', cents: 'NULL::INTEGER' }),
+      rowSql({ ...second, ad: '8', cents: 'NULL::INTEGER', shape: '[2, 3]' }),
+    ];
+    const requests = [listed(), listed({ ...second, ad: '[8]', cents: 'NULL::INTEGER[]', shape: '[[2, 3]]' })];
+    expect(await encode(requests, true, request)).toEqual(await encode(candidates));
+    const [rows] = await read(requests, true, request);
+    expect([...rows!.fileRows]).toEqual([1, 1, 1, 2]);
+    expect([...rows!.rowToRequest]).toEqual([0, 0, 0, 1]);
+  });
+
+  it.each<[string, Readonly<Record<string, string | null>>, RegExp]>([
+    ['lists of different lengths', { cents: '[250, 1]' }, /row 2: candidate lists differ in length \(.*ad: 3, list_transform\(cents.*: 2/],
+    ['no candidates', { ad: '[]::INTEGER[]', cents: 'NULL::INTEGER[]', shape: '[]::DOUBLE[][]' }, /row 2: a request without candidates/],
+    ['a candidate that does not fit', { shape: '[[0.5, 1.0], NULL, [0.5]]' }, /row 2, candidate 3: .*wrong size/],
+    ['a request that does not fit', { slot: `'banner'` }, /row 2: .*view type not declared/],
+  ])('are refused by row and reason: %s', async (_, change, reason) => {
+    const error = await read([listed({ rid: '8' }), listed({ rid: '9', ...change })], true, request).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as DataError).message).toMatch(reason);
+    expect((error as DataError).where).toMatch(/rows\.parquet:2$/);
+  });
+
+  it('must have lists where candidates differ', async () => {
+    await expect(read([listed({ ad: '7' })], true, request)).rejects.toThrow(/"ad" is a number \(INTEGER\), not a list/);
+  });
+});
+
+describe('histories joined to raw rows', () => {
+  const bare = (change: Readonly<Record<string, string | null>> = {}): string => rowSql({ '"history.item"': null, '"history.@time"': null, ...change });
+  /** Of user 5: three before the request, one at its time; of user 6 one before it. */
+  const events = `SELECT * FROM (VALUES (5, ${TIME * 1000 - 900_000}, 7), (5, ${TIME * 1000 - 130_000}, 8), (5, ${TIME * 1000 - 1}, 9), (5, ${TIME * 1000}, 7), (6, ${TIME * 1000 - 1}, 7)) AS e(user_id, time, item)`;
+
+  it('are the newest events strictly before each row, rows staying in order', async () => {
+    const ids = Array.from({ length: 20 }, (_, index) => String(100 - index));
+    const [rows] = await read(ids.map((rid) => bare({ rid })), true, { events });
+    expect(rows!.requestIds).toEqual(ids);
+    expect(await encode([bare()], true, { events })).toEqual(await encode([rowSql()]));
+    const none = rowSql({ uid: '7', '"history.item"': '[]::INTEGER[]', '"history.@time"': '[]::BIGINT[]' });
+    expect(await encode([bare({ uid: '7' })], true, { events })).toEqual(await encode([none]));
+  });
+
+  it('are there once', async () => {
+    await expect(read([rowSql()], true, { events })).rejects.toThrow(/has a column "history\.item" already/);
+  });
+
+  it('are of events that fit', async () => {
+    await expect(read([bare()], true, { events: 'SELECT 5 AS user_id, 7 AS item' })).rejects.toThrow(/events of "history".*no column "time"/);
+    await expect(read([bare()], true, { events: `SELECT 5 AS user_id, 7 AS item, 'soon' AS time` })).rejects.toThrow(/events of "history" has 1 bad row/);
   });
 });

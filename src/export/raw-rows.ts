@@ -1,21 +1,20 @@
 import { DataError } from '../config/errors.js';
 import type { Feature, Project, Surface } from '../config/project.js';
 import type { Check } from '../data/canonical.js';
-import { checkedSelectSql, checksOf, CODE_COLUMN, VALUE_COLUMN, type CheckedColumn } from '../data/checked-select.js';
+import { checkedSelectSql, checksOf, CODE_COLUMN, rawName, VALUE_COLUMN, type CheckedColumn, type CheckedSelect } from '../data/checked-select.js';
 import { quoteIdentifier, type Database } from '../data/duckdb.js';
 import { describeColumns, mappedColumns, type DescribedColumn } from '../data/mapped-columns.js';
 import type { RawColumn, RawNumbers } from '../data/raw-column.js';
-import { RAW } from '../data/raw-rows.js';
-import { openRelations, ROW_COLUMN, surfaceOwner, type Relation } from '../data/relations.js';
+import { eventsOwner, openRelations, ROW_COLUMN, surfaceOwner, type Relation } from '../data/relations.js';
 import { runStep } from '../data/sql-step.js';
-import { eventTimeColumn, fieldColumn, STAGED } from '../data/staged.js';
-import { canonicalOf } from '../data/surface-ingest.js';
+import { eventTimeColumn, STAGED } from '../data/staged.js';
+import { candidateListChecks, canonicalOf } from '../data/surface-ingest.js';
+import { aboutFile, checkHistories, joinEvents, NUMBER_COLUMN } from './raw-history.js';
+import { hasMergedNames, inMergedSchema, rawProject, sequencesWithEvents, type RawSchema } from './raw-schema.js';
 
-/** How an export's surface reads its raw rows: its part of the project, without sources. */
-export interface RawSchema {
-  readonly surface: Omit<Surface, 'source' | 'where' | 'negativeSampling'>;
-  readonly features: readonly Feature[];
-}
+/** Place of a candidate in its request's lists, from 1; 1 where rows are candidates. */
+const PLACE_COLUMN = '@candidate';
+const [ROW, NUMBER, PLACE] = [quoteIdentifier(ROW_COLUMN), quoteIdentifier(NUMBER_COLUMN), quoteIdentifier(PLACE_COLUMN)] as const;
 
 /** Raw rows of one chunk; rows of one request that follow each other form one request. */
 export interface RawRows {
@@ -24,75 +23,22 @@ export interface RawRows {
   /** First row of each request. */
   readonly requestRows: Int32Array;
   readonly rowToRequest: Int32Array;
+  /** Row of the file that each stands in, from 1 and over all files. */
+  readonly fileRows: Float64Array;
   readonly viewTypes: readonly string[];
   /** Epoch milliseconds per row. */
   readonly times: Float64Array;
   readonly columns: ReadonlyMap<string, RawColumn>;
 }
 
-/** A sequence of joined events as raw rows hold it: lists `sequence.field`, and `sequence.@time` in epoch ms. */
-export const inRow = (feature: Feature): Feature =>
-  feature.kind !== 'sequence' || feature.events === undefined
-    ? feature
-    : {
-        ...feature,
-        events: undefined,
-        time: eventTimeColumn(feature.name),
-        timeUnit: 'ms',
-        fields: feature.fields.map((field) => (field.kind === 'id' ? { ...field, column: fieldColumn(feature.name, field.name) } : field)),
-      };
-
-/** Names of the merged schema in place of the source's: what `prepare` keeps as raw rows. */
-const inMergedNames = (feature: Feature, surface: string): Feature =>
-  feature.kind === 'sequence'
-    ? {
-        ...feature,
-        timeUnit: 'ms',
-        time: feature.time === undefined ? undefined : eventTimeColumn(feature.name),
-        fields: feature.fields.map((field) => (field.kind === 'id' ? { ...field, column: fieldColumn(feature.name, field.name) } : field)),
-      }
-    : { ...feature, columns: { [surface]: feature.name } };
-
-/** A feature whose value in the rows is not looked at when serving. */
-const isReplaced = (feature: Feature): boolean => feature.kind !== 'sequence' && feature.trainingOnly !== undefined;
-
-/** A project of one surface that reads one file. */
-const projectOf = (schema: RawSchema, file: string, directory: string, serving: boolean): Project => ({
-  name: 'raw',
-  file,
-  directory,
-  workspace: directory,
-  surfaces: [{ ...schema.surface, source: { files: file }, where: undefined, negativeSampling: undefined }],
-  features: serving ? schema.features.filter((feature) => !isReplaced(feature)) : schema.features,
-  tasks: [],
-  split: { validation: 0, test: 0 },
-  data: { badRows: 'fail', memoryLimit: '1GB', shardCandidates: 1, truth: {} },
-  models: {},
-});
-
-const inMergedSchema = (project: Project): Project => {
-  const surface = project.surfaces[0]!;
-  return {
-    ...project,
-    surfaces: [
-      {
-        ...surface,
-        keys: { request: RAW.requestId, user: RAW.userId, time: RAW.time, timeUnit: 'ms' },
-        ...(surface.viewType === undefined ? {} : { viewType: RAW.viewType }),
-      },
-    ],
-    features: project.features.map((feature) => inMergedNames(feature, surface.name)),
-  };
-};
-
-const checkedColumn = (surface: Surface, column: DescribedColumn, index: number, sequenceTimes: ReadonlySet<string>): CheckedColumn => {
+const checkedColumn = (surface: Surface, column: DescribedColumn, raw: string, index: number, sequenceTimes: ReadonlySet<string>): CheckedColumn => {
   const name = quoteIdentifier(column.id);
   const milliseconds = column.id === STAGED.time ? `${name} // 1000` : sequenceTimes.has(column.id) ? `list_transform(${name}, lambda "@x": "@x" // 1000)` : undefined;
   return {
     id: column.id,
     text: column.text,
-    raw: column.sql,
-    canonical: canonicalOf(surface, column, `"@r${index}"`),
+    raw,
+    canonical: canonicalOf(surface, column, rawName(index)),
     ...(milliseconds === undefined ? {} : { output: milliseconds }),
   };
 };
@@ -163,69 +109,115 @@ const groupRows = (ids: readonly string[]): { readonly requestRows: Int32Array; 
 
 const texts = (column: RawColumn): readonly string[] => (column as { values: readonly string[] }).values;
 
-/** An error of the config's words told about the file: here the file must fit the config, not the other way round. */
-const aboutFile = (error: unknown, file: string, fix: string): unknown =>
-  error instanceof DataError
-    ? new DataError(error.message.includes(file) ? error.message : `${file}: ${error.message}`, {
-        where: file,
-        fix,
-        cause: error,
-        ...(error.expected === undefined ? {} : { expected: error.expected }),
-      })
-    : error;
+interface OpenRaw {
+  readonly project: Project;
+  /** Rows numbered by {@link NUMBER_COLUMN}, with the histories joined to them. */
+  readonly relation: Relation;
+}
 
-const openRaw = async (database: Database, project: Project): Promise<{ readonly project: Project; readonly relation: Relation }> => {
-  const owner = surfaceOwner(project.surfaces[0]!.name);
-  const file = (project.surfaces[0]!.source as { readonly files: string }).files;
-  const relation = await openRelations(database, project).then(
-    (relations) => relations.get(owner)!,
-    (error: unknown) => {
-      throw aboutFile(error, file, 'check the path, and that the file is whole');
-    },
-  );
-  return { project: relation.columns.includes(RAW.requestId) ? inMergedSchema(project) : project, relation };
+const openRaw = async (database: Database, schema: RawSchema, file: string, options: RawRowsOptions): Promise<OpenRaw> => {
+  const project = rawProject(schema, file, options.directory, options.serving);
+  const surface = project.surfaces[0]!;
+  const sequences = sequencesWithEvents(schema, options.events ?? {});
+  // As in training: texts with an offset do not depend on the machine's time zone.
+  await runStep(database, 'DuckDB', "SET TimeZone = 'UTC'");
+  const relations = await openRelations(database, { ...project, features: sequences }).catch((error: unknown) => {
+    throw aboutFile(error, file, 'check the path, and that the file is whole');
+  });
+  const opened = relations.get(surfaceOwner(surface.name))!;
+  const merged = hasMergedNames(opened.columns);
+  const numbered: Relation = {
+    ...opened,
+    layout: merged ? 'candidate' : opened.layout,
+    sql: `(SELECT *, row_number() OVER () AS ${NUMBER} FROM ${opened.sql})`,
+  };
+  const named = merged ? inMergedSchema(project) : project;
+  const histories = sequences.map((sequence) => ({ sequence, events: relations.get(eventsOwner(sequence.name))! }));
+  const relation = await joinEvents(database, named, numbered, histories, file);
+  checkHistories(schema, relation, file);
+  return { project: named, relation };
 };
 
+/** Candidates out of the lists of their requests, as columns `"@l0"`, `"@l1"` …; request columns are `"@q0"`, `"@q1"` …. */
+const unnestedSql = (relation: Relation, ofRequest: readonly DescribedColumn[], ofCandidate: readonly DescribedColumn[]): string => {
+  const requests = ofRequest.map((_, index) => `"@q${index}"`);
+  const lists = ofCandidate.map((_, index) => `"@l${index}"`);
+  const checks = candidateListChecks(ofCandidate);
+  const cases = (value: (check: Check, code: number) => string): string => checks.map((check, index) => `WHEN ${check.condition} THEN ${value(check, index + 1)}`).join(' ');
+  const inner = [ROW, NUMBER, ...ofRequest.map((column, index) => `${column.sql} AS ${requests[index]!}`), ...ofCandidate.map((column, index) => `${column.sql} AS ${lists[index]!}`)];
+  const longest = `greatest(1, ${lists.map((list) => `len(${list})`).join(', ')})`;
+  return `(SELECT ${[ROW, NUMBER, ...requests].join(', ')}, "@lists", "@lists_value", unnest(range(1, ${longest} + 1)) AS ${PLACE}, ${lists.map((list) => `unnest(${list}) AS ${list}`).join(', ')}
+    FROM (SELECT *, CASE ${cases((_, code) => String(code))} END AS "@lists", CASE ${cases((check) => check.value)} END AS "@lists_value"
+    FROM (SELECT ${inner.join(', ')} FROM ${relation.sql})))`;
+};
+
+/** The checked select of raw rows, and for each of its checks whether it is of a candidate in a list. */
+const rawSelect = (project: Project, relation: Relation, described: readonly DescribedColumn[]): { readonly select: CheckedSelect; readonly ofListed: readonly boolean[] } => {
+  const surface = project.surfaces[0]!;
+  const nested = relation.layout === 'request';
+  const sequenceTimes = new Set(project.features.filter((feature) => feature.kind === 'sequence').map((feature) => eventTimeColumn(feature.name)));
+  const ofRequest = described.filter((column) => column.side === 'request');
+  const ofCandidate = described.filter((column) => column.side === 'candidate');
+  const columns = described.map((column, index) => {
+    const unnested = column.side === 'request' ? `"@q${ofRequest.indexOf(column)}"` : `"@l${ofCandidate.indexOf(column)}"`;
+    return checkedColumn(surface, column, nested ? unnested : column.sql, index, sequenceTimes);
+  });
+  const listChecks = nested ? candidateListChecks(ofCandidate).map((check, index) => ({ ...check, condition: `"@lists" = ${index + 1}`, value: '"@lists_value"' })) : [];
+  const select: CheckedSelect = {
+    from: nested ? unnestedSql(relation, ofRequest, ofCandidate) : relation.sql,
+    where: undefined,
+    kept: { [ROW]: ROW, [NUMBER]: NUMBER, [PLACE]: nested ? PLACE : '1', ...(nested ? { '"@lists"': '"@lists"', '"@lists_value"': '"@lists_value"' } : {}) },
+    columns,
+    checks: [...listChecks, ...project.features.flatMap((feature) => sequenceChecks(feature, described))],
+    derived: { [quoteIdentifier(HASH_COLUMN)]: `CAST(hash(${ofRequest.map((column) => quoteIdentifier(column.id)).join(', ')}) AS VARCHAR)` },
+  };
+  const ofListed = columns.flatMap((column, index) => column.canonical.checks.map(() => nested && described[index]!.side === 'candidate'));
+  return { select, ofListed };
+};
+
+export interface RawRowsOptions {
+  /** Where relative file names start. */
+  readonly directory: string;
+  /** Training-only features are neither wanted nor read. */
+  readonly serving: boolean;
+  /** Files with the events of sequences that training joined, by sequence: joined to the rows as in training. */
+  readonly events?: Readonly<Record<string, string>>;
+}
+
 /**
- * Streams raw rows of one surface from a file, cast and checked as `prepare` does it. The file has the columns of the
- * surface's own logs (sequences of joined events as lists `sequence.field` and `sequence.@time`), or those of the merged
- * schema as `prepare` keeps raw rows. It is relation `source_0` of the database from then on.
+ * Streams raw rows of one surface from a file, one per candidate, cast and checked as `prepare` does it. The file has the
+ * columns of the surface's own logs in their layout (sequences of joined events as lists `sequence.field` and
+ * `sequence.@time`, unless `events` names their files), or those of the merged schema as `prepare` keeps raw rows. It is
+ * relation `source_0` of the database from then on.
  *
- * @param options.directory where relative file names start
- * @param options.serving training-only features are neither wanted nor read
  * @throws DataError naming the missing column, or the first row that does not fit
  */
-export async function* readRawRows(
-  database: Database,
-  schema: RawSchema,
-  file: string,
-  options: { readonly directory: string; readonly serving: boolean },
-): AsyncGenerator<RawRows, void, undefined> {
-  const { project, relation } = await openRaw(database, projectOf(schema, file, options.directory, options.serving));
+export async function* readRawRows(database: Database, schema: RawSchema, file: string, options: RawRowsOptions): AsyncGenerator<RawRows, void, undefined> {
+  const { project, relation } = await openRaw(database, schema, file, options);
   const surface = project.surfaces[0]!;
-  const context = { owner: file, relation, where: undefined, whereOption: 'where' };
-  const sequenceTimes = new Set(project.features.filter((feature) => feature.kind === 'sequence').map((feature) => eventTimeColumn(feature.name)));
+  const mapped = mappedColumns(project, surface);
+  if (relation.layout === 'request' && !mapped.some((column) => column.side === 'candidate')) {
+    throw new DataError(`${file}: nothing tells how many candidates a request has: the export reads no list of theirs`, {
+      where: file,
+      expected: 'a candidate-side feature that is not training-only',
+      fix: 'train with such a feature, or score rows with the names of golden.parquet, one per candidate',
+    });
+  }
   let described: readonly DescribedColumn[];
-  let columns: readonly CheckedColumn[];
+  let checked: ReturnType<typeof rawSelect>;
   try {
-    described = await describeColumns(database, mappedColumns(project, surface), context);
-    columns = described.map((column, index) => checkedColumn(surface, column, index, sequenceTimes));
+    described = await describeColumns(database, mapped, { owner: file, relation, where: undefined, whereOption: 'where' });
+    checked = rawSelect(project, relation, described);
   } catch (error) {
     throw aboutFile(error, file, "give the file the columns of the surface's logs; golden.parquet in the export has such rows");
   }
-  const ofRequest = described.filter((column) => column.side === 'request').map((column) => quoteIdentifier(column.id));
-  const select = {
-    from: relation.sql,
-    where: undefined,
-    kept: { [quoteIdentifier(ROW_COLUMN)]: quoteIdentifier(ROW_COLUMN) },
-    columns,
-    checks: project.features.flatMap((feature) => sequenceChecks(feature, described)),
-    derived: { [quoteIdentifier(HASH_COLUMN)]: `CAST(hash(${ofRequest.join(', ')}) AS VARCHAR)` },
-  };
+  const { select, ofListed } = checked;
   const checks = checksOf(select);
   const agreement = new RequestAgreement(file);
+  // A join leaves rows in any order.
+  const order = Object.keys(options.events ?? {}).length === 0 ? '' : ` ORDER BY ${NUMBER}, ${PLACE}`;
   // Relations are temporary, streams have connections of their own: what is streamed is a table.
-  await runStep(database, file, `CREATE OR REPLACE TABLE checked_rows AS ${checkedSelectSql(select)}`);
+  await runStep(database, file, `CREATE OR REPLACE TABLE checked_rows AS ${checkedSelectSql(select)}${order}`);
   for await (const chunk of database.stream('FROM checked_rows')) {
     const codes = chunk.column(CODE_COLUMN) as RawNumbers;
     const requestIds = texts(chunk.column(STAGED.requestId));
@@ -237,8 +229,10 @@ export async function* readRawRows(
         agreement.check(requestIds[row]!, hashes[row]!, place);
         continue;
       }
-      const check = checks[codes.values[row]! - 1]!;
-      throw new DataError(`${file}, row ${place}: ${check.reason} (${texts(chunk.column(VALUE_COLUMN))[row] ?? 'NULL'})`, {
+      const code = codes.values[row]! - 1;
+      const check = checks[code]!;
+      const candidate = ofListed[code] === true ? `, candidate ${(chunk.column(PLACE_COLUMN) as RawNumbers).values[row]!}` : '';
+      throw new DataError(`${file}, row ${place}${candidate}: ${check.reason} (${texts(chunk.column(VALUE_COLUMN))[row] ?? 'NULL'})`, {
         where: `${file}:${place}`,
         expected: check.expected,
         fix: 'correct the row',
@@ -248,6 +242,7 @@ export async function* readRawRows(
       candidateCount: chunk.rowCount,
       requestIds,
       ...groupRows(requestIds),
+      fileRows: Float64Array.from((chunk.column(NUMBER_COLUMN) as RawNumbers).values),
       viewTypes: surface.viewType === undefined ? new Array<string>(chunk.rowCount).fill(surface.name) : texts(chunk.column(STAGED.viewType)),
       times: Float64Array.from((chunk.column(STAGED.time) as RawNumbers).values),
       columns: new Map(described.map(({ id }) => [id, chunk.column(id)])),
