@@ -1,5 +1,5 @@
 /** Training that cannot go on, and training that goes on after it was stopped. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectFailure, expectReport } from './support/expect-failure.js';
 import { createProjectShelf, type ProjectShelf } from './support/project-shelf.js';
@@ -103,6 +103,49 @@ describe('a run stopped by Ctrl-C', () => {
 
     project.set('training.learningRate', undefined);
     expect(await runCli(['train', 'unified', '--resume', '--json'], { cwd: project.directory })).toMatchObject({ exit: 0, stderr: '' });
+  });
+});
+
+describe('--resume of a model with a run per surface', () => {
+  interface Trained {
+    readonly runs: readonly { readonly name: string; readonly kept: boolean; readonly steps: number }[];
+  }
+  const resume = async (project: TinyProject): Promise<Trained['runs']> => {
+    const { exit, stdout } = await runCli(['train', 'linear', '--resume', '--json'], { cwd: project.directory });
+    expect(exit).toBe(0);
+    return (JSON.parse(stdout) as Trained).runs;
+  };
+  const kept = (runs: Trained['runs']): Record<string, boolean> => Object.fromEntries(runs.map((run) => [run.name, run.kept]));
+
+  it('keeps the runs that have ended, and trains the others', async () => {
+    const project = shelf.take();
+    const first = await resume(project);
+    expect(kept(first)).toEqual({ home: false, search: false });
+    const before = project.contents();
+    // As if the first run had ended, and the second had not begun.
+    project.remove('.onefold/runs/linear/search');
+    const second = await resume(project);
+    expect(kept(second)).toEqual({ home: true, search: false });
+    expect(second.map((run) => run.steps)).toEqual(first.map((run) => run.steps));
+    const checkpoints = (contents: Readonly<Record<string, string>>): unknown => Object.fromEntries(Object.entries(contents).filter(([name]) => name.includes('runs/linear/') && name.includes('/checkpoint/')));
+    expect(checkpoints(project.contents())).toEqual(checkpoints(before));
+
+    const { exit, stdout } = await runCli(['train', 'linear', '--resume'], { cwd: project.directory });
+    expect([exit, stdout]).toEqual([0, expect.stringMatching(/^home: kept, .*\nsearch: kept, /)]);
+  });
+
+  it('keeps none that is torn, not at its end, or of another config', async () => {
+    const project = shelf.take();
+    await resume(project);
+    writeFileSync(project.path('.onefold/runs/linear/home/checkpoint/dense.safetensors'), 'torn');
+    project.remove('.onefold/runs/linear/search/result.json');
+    expect(kept(await resume(project))).toEqual({ home: false, search: false });
+    project.set('training.learningRate', 0.01);
+    expect(kept(await resume(project))).toEqual({ home: false, search: false });
+    expect(kept(await resume(project))).toEqual({ home: true, search: true });
+    // Asked for without --resume, everything is trained.
+    const { stdout } = await runCli(['train', 'linear', '--json'], { cwd: project.directory });
+    expect(kept((JSON.parse(stdout) as Trained).runs)).toEqual({ home: false, search: false });
   });
 });
 

@@ -15,7 +15,7 @@ interface TrainCommandOptions extends ProjectOptions {
 const EXAMPLES = `
   onefold train unified                      one model for all surfaces
   onefold train separate                     a model per surface: what the unified one has to beat
-  onefold train unified --resume             go on where an interrupted run stopped
+  onefold train separate --resume            go on where training was interrupted; runs that had ended are kept
 `;
 
 const describeProgress = ({ epoch, epochs, rowsPerSecond, etaSeconds, surfaceLosses }: TrainProgress): string => {
@@ -38,7 +38,8 @@ const progressOf = (output: Output, model: string): ((run: GroupRun, progress: T
   return Object.assign(report, { close });
 };
 
-const describeRun = ({ run, result, seconds }: TrainedRun): string => {
+const describeRun = ({ run, result, kept: isKept, seconds }: TrainedRun): string => {
+  if (isKept) return `${run.name}: kept, it had ended after ${compactNumber(result.steps)} steps → ${relative(process.cwd(), result.checkpoint)}`;
   const kept = result.best === undefined ? '' : `, kept step ${result.best.step}${result.stoppedEarly ? ' (stopped early)' : ''}`;
   return `${run.name}: ${compactNumber(result.steps)} steps, ${compactNumber(result.candidates)} candidates in ${duration(seconds)}${kept} → ${relative(process.cwd(), result.checkpoint)}`;
 };
@@ -47,7 +48,7 @@ const describeRun = ({ run, result, seconds }: TrainedRun): string => {
 export const trainCommand = (): Command =>
   projectCommand('train', 'train a model of the config', EXAMPLES)
     .argument('<model>', 'name of the model: unified, separate, linear, or one of the config')
-    .option('--resume', 'go on from an interrupted run of the same config and data')
+    .option('--resume', 'go on from an interrupted run of the same config and data; keep runs that have ended')
     .action(async (name: string, options: TrainCommandOptions) => {
       const { project, output } = await openProject(options);
       const model = modelNamed(project, name);
@@ -56,5 +57,5 @@ export const trainCommand = (): Command =>
       const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress, resume: options.resume === true }));
       onProgress.close();
       for (const run of runs) output.text(describeRun(run));
-      output.result({ model: name, runs: runs.map(({ run, result, seconds }) => ({ ...run, ...result, seconds })) });
+      output.result({ model: name, runs: runs.map(({ run, result, kept, seconds }) => ({ ...run, ...result, kept, seconds })) });
     });

@@ -58,7 +58,7 @@ describe('trainModel', () => {
     expect(events.at(-1)).toMatchObject({ step: 2 * BATCHES, totalSteps: 2 * BATCHES, epochs: 2 });
     expect(Object.keys(events[0]!.surfaceLosses)).toEqual(['home', 'related']);
     expect(events[0]!.rowsPerSecond).toBeGreaterThan(0);
-    expect(readdirSync(join(parent, 'a')).filter((name) => !name.includes('tfevents')).sort()).toEqual(['checkpoint', 'metrics.jsonl']);
+    expect(readdirSync(join(parent, 'a')).filter((name) => !name.includes('tfevents')).sort()).toEqual(['checkpoint', 'metrics.jsonl', 'result.json']);
     const lines = readFileSync(join(parent, 'a', 'metrics.jsonl'), 'utf8').trim().split('\n');
     expect(lines).toHaveLength(2 * BATCHES);
     expect(Object.keys(JSON.parse(lines.at(-1)!) as object)).toEqual([

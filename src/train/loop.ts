@@ -10,6 +10,7 @@ import { afterEvaluation } from './early-stopping.js';
 import { Engine } from './engine.js';
 import type { StepRates, StepResult } from './engine-protocol.js';
 import { NonFiniteLossError } from './failure-report.js';
+import { writeFinishedRun } from './finished-run.js';
 import { LOOP_START, afterBatch, afterEpoch, type CurvePoint, type LoopState } from './loop-state.js';
 import { ProgressClock, type TrainProgress } from './progress.js';
 import { RunMetrics, type Scalars } from './run-metrics.js';
@@ -39,7 +40,7 @@ export interface TrainOptions {
   readonly trainBatches: (epoch: number) => AsyncIterable<Batch>;
   /** Called between steps, `training.evaluationsPerEpoch` times an epoch; it may use the engine's `predict`. */
   readonly evaluate?: (engine: Engine, step: number) => Promise<Evaluation>;
-  /** Gets `checkpoint/`, `metrics.jsonl`, a TensorBoard event file, and `resume/` while it runs. */
+  /** Gets `checkpoint/`, `metrics.jsonl`, a TensorBoard event file, `resume/` while it runs, and `result.json` at its end. */
   readonly runDirectory: string;
   /** Go on from `resume/` where there is one. Default false. */
   readonly resume?: boolean;
@@ -226,8 +227,10 @@ class TrainLoop {
     const { runDirectory } = this.#options;
     const { stopping, step, candidates, curves } = this.#state;
     if (stopping.best === undefined) await this.#save('checkpoint', null);
+    const result: TrainResult = { checkpoint: join(runDirectory, 'checkpoint'), steps: step, candidates, best: stopping.best, stoppedEarly, curves };
+    writeFinishedRun(runDirectory, result);
     rmSync(join(runDirectory, 'resume'), { recursive: true, force: true });
-    return { checkpoint: join(runDirectory, 'checkpoint'), steps: step, candidates, best: stopping.best, stoppedEarly, curves };
+    return result;
   }
 
   async #save(folder: 'checkpoint' | 'resume', progress: LoopState | null): Promise<void> {

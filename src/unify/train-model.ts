@@ -7,6 +7,7 @@ import { createAccumulator } from '../evaluate/streaming.js';
 import { buildModelGraph } from '../model/build-model.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { Priors } from '../model/surface-heads.js';
+import { finishedRun } from '../train/finished-run.js';
 import { trainModel, type TrainOptions, type TrainResult } from '../train/loop.js';
 import type { TrainProgress } from '../train/progress.js';
 import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
@@ -17,6 +18,7 @@ export interface TrainRunOptions {
   readonly manifest: PreparedManifest;
   /** Folder of the prepared dataset. */
   readonly directory: string;
+  /** Go on from interrupted runs, and keep those that have ended already with the same config and data. */
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (run: GroupRun, progress: TrainProgress) => void;
@@ -26,6 +28,8 @@ export interface TrainRunOptions {
 export interface TrainedRun {
   readonly run: GroupRun;
   readonly result: TrainResult;
+  /** It had ended before, and was not trained again. */
+  readonly kept: boolean;
   readonly seconds: number;
 }
 
@@ -112,7 +116,7 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(onProgress === undefined ? {} : { onProgress: (progress: TrainProgress) => onProgress(run, progress) }),
     });
-    return { run, result, seconds: (performance.now() - started) / 1000 };
+    return { run, result, kept: false, seconds: (performance.now() - started) / 1000 };
   } finally {
     validation?.close();
     dataset.close();
@@ -125,12 +129,15 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
  * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
  */
 export const trainRuns = async (options: TrainRunOptions): Promise<readonly TrainedRun[]> => {
-  const { project, model } = options;
+  const { project, model, manifest, resume } = options;
+  const runs = groupRuns(project, model).map((run) => ({ run, result: resume === true ? finishedRun(run.directory, configHash(project, model, run, manifest)) : undefined }));
   // Evaluations of the model that is replaced would be taken for the new one's.
-  for (const split of SPLITS) {
-    for (const trainingOnly of ['logged', 'serving'] as const) await rm(evaluationFile(project, model, split, trainingOnly), { force: true });
+  if (runs.some(({ result }) => result === undefined)) {
+    for (const split of SPLITS) {
+      for (const trainingOnly of ['logged', 'serving'] as const) await rm(evaluationFile(project, model, split, trainingOnly), { force: true });
+    }
   }
   const trained: TrainedRun[] = [];
-  for (const run of groupRuns(project, model)) trained.push(await trainRun(options, run));
+  for (const { run, result } of runs) trained.push(result === undefined ? await trainRun(options, run) : { run, result, kept: true, seconds: 0 });
   return trained;
 };
