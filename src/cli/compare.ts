@@ -35,7 +35,7 @@ const replicateCount = (text: string): number => {
 
 /** `onefold compare A B`: two trained models on the same held-out rows. */
 export const compareCommand = (): Command =>
-  projectCommand('compare', 'compare two trained models on the same held-out rows', EXAMPLES)
+  projectCommand('compare', EXAMPLES)
     .argument('<champion>', 'the model that is there')
     .argument('<challenger>', 'the model that wants to take its place')
     .addOption(splitOption())

@@ -31,7 +31,7 @@ export const trainingOnlyOption = (): Option =>
 
 /** `onefold evaluate NAME`: metrics of a trained model on held-out rows. */
 export const evaluateCommand = (): Command =>
-  projectCommand('evaluate', 'measure a trained model on held-out rows', EXAMPLES)
+  projectCommand('evaluate', EXAMPLES)
     .argument('<model>', 'name of a trained model')
     .addOption(splitOption())
     .addOption(trainingOnlyOption())

@@ -39,7 +39,7 @@ const latestSplit = (manifest: PreparedManifest, surface: string): Split =>
 
 /** `onefold export NAME`: one self-contained, parity-checked checkpoint per surface. */
 export const exportCommand = (): Command =>
-  projectCommand('export', 'write one self-contained checkpoint per surface, replayed against the trained model', EXAMPLES)
+  projectCommand('export', EXAMPLES)
     .argument('<model>', 'name of a trained model')
     .option('--surface <names...>', 'surfaces to export (default: all)')
     .addOption(new Option('--precision <type>', 'precision of the embedding tables').choices(['fp32', 'fp16']).default('fp32'))

@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, relative, resolve, sep } from 'node:p
 import { IoError, UsageError } from '../config/errors.js';
 import { loadProject } from '../config/load.js';
 import { isRemote } from '../data/source-files.js';
+import { DESCRIPTIONS } from './descriptions.js';
 import { configText } from './init-config-text.js';
 import { guessSurface, type SurfaceGuess } from './init-guess-surface.js';
 import { mergeGuesses, type MergedGuesses } from './init-merge-guesses.js';
@@ -116,7 +117,7 @@ Keys, labels, kinds and sides are guessed from the first 50 000 rows; --request,
 /** `onefold init`: writes a commented starting config from the columns of the surfaces' files. */
 export const initCommand = (): Command =>
   new Command('init')
-    .description('write a starting onefold.config.ts by looking at the columns of your files')
+    .description(DESCRIPTIONS.init)
     .argument('[folder]', 'folder of the project', '.')
     .option('--surface <NAME=FILES>', 'a surface and its log files; repeat it for each surface', collect, [])
     .option('--label <column>', 'a label: a 0/1 column or a DuckDB expression; repeatable', collect, [])

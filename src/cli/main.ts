@@ -1,25 +1,36 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, type CommanderError } from 'commander';
-import { compareCommand } from './compare.js';
-import { evaluateCommand } from './evaluate.js';
-import { exportCommand } from './export.js';
-import { initCommand } from './init.js';
+import { DESCRIPTIONS, type CommandName } from './descriptions.js';
 import { stopProgress } from './output.js';
-import { predictCommand } from './predict.js';
-import { prepareCommand } from './prepare.js';
 import { reportError } from './report-error.js';
-import { simulateCommand } from './simulate.js';
-import { trainCommand } from './train.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+
+/** A command's module brings its rooms with it, DuckDB and ONNX Runtime among them: only the one that was asked for is loaded. */
+const LOAD: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  init: async () => (await import('./init.js')).initCommand(),
+  simulate: async () => (await import('./simulate.js')).simulateCommand(),
+  prepare: async () => (await import('./prepare.js')).prepareCommand(),
+  train: async () => (await import('./train.js')).trainCommand(),
+  evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
+  compare: async () => (await import('./compare.js')).compareCommand(),
+  export: async () => (await import('./export.js')).exportCommand(),
+  predict: async () => (await import('./predict.js')).predictCommand(),
+};
 
 const program = new Command('onefold')
   .description('One engagement model for every ad surface: merge, train, compare and export.')
   .version(version)
-  .option('--verbose', 'print stack traces with errors');
+  .option('--verbose', 'print stack traces with errors')
+  .configureHelp({ subcommandTerm: (command) => command.name() });
 
-for (const command of [initCommand(), simulateCommand(), prepareCommand(), trainCommand(), evaluateCommand(), compareCommand(), exportCommand(), predictCommand()]) program.addCommand(command);
+/** `onefold NAME …`, or `onefold help NAME`. */
+const [first, second] = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const asked = first === 'help' ? second : first;
+for (const [name, description] of Object.entries(DESCRIPTIONS)) {
+  program.addCommand(name === asked ? await LOAD[name as CommandName]() : new Command(name).description(description));
+}
 
 const json = process.argv.includes('--json');
 
@@ -32,6 +43,8 @@ const throwInstead = (command: Command): void => {
   command.commands.forEach(throwInstead);
 };
 throwInstead(program);
+// Whoever misses the command sees them all.
+program.showHelpAfterError();
 
 try {
   await program.parseAsync();

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { predict } from '../export/predict.js';
+import { DESCRIPTIONS } from './descriptions.js';
 import { withInterrupt } from './interrupt.js';
 import { compactNumber, createOutput, type CommonOptions } from './output.js';
 
@@ -34,7 +35,7 @@ Training-only features need no column: the value they are served with is used.
 /** `onefold predict EXPORT ROWS`: scores raw rows with an export alone. */
 export const predictCommand = (): Command =>
   new Command('predict')
-    .description('score raw rows of a surface with its export alone')
+    .description(DESCRIPTIONS.predict)
     .argument('<export>', 'folder of the export')
     .argument('<rows>', 'raw rows: Parquet, CSV or JSONL')
     .requiredOption('-o, --output <file>', 'file to write: .parquet, .csv or .jsonl')

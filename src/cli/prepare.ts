@@ -26,7 +26,7 @@ const describeSplits = (dataset: PreparedDataset): string => SPLITS.map((split) 
 
 /** `onefold prepare`: logs of all surfaces → one merged, encoded, request-grouped dataset. */
 export const prepareCommand = (): Command =>
-  projectCommand('prepare', 'merge, check and encode the logs of all surfaces into one dataset', EXAMPLES)
+  projectCommand('prepare', EXAMPLES)
     .option('--force', 'prepare again even when nothing has changed')
     .action(async (options: PrepareCommandOptions) => {
       const { project, output } = await openProject(options);

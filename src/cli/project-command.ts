@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { loadProject } from '../config/load.js';
 import type { Project } from '../config/project.js';
+import { DESCRIPTIONS, type CommandName } from './descriptions.js';
 import { createOutput, type CommonOptions, type Output } from './output.js';
 
 /** Options of every command that works on a project. */
@@ -10,9 +11,9 @@ export interface ProjectOptions extends CommonOptions {
 }
 
 /** A command with `--config`, `--data` and `--json`. */
-export const projectCommand = (name: string, description: string, examples: string): Command =>
+export const projectCommand = (name: CommandName, examples: string): Command =>
   new Command(name)
-    .description(description)
+    .description(DESCRIPTIONS[name])
     .option('-c, --config <path>', 'config file, or a folder with onefold.config.ts', '.')
     .option('-d, --data <folder>', 'folder of the logs, for configs that ask for it')
     .option('--json', 'print one JSON object on standard output')

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { resolve } from 'node:path';
 import { simulateMarketplace } from '../simulate/marketplace.js';
 import type { SimulationSummary } from '../simulate/marketplace.js';
+import { DESCRIPTIONS } from './descriptions.js';
 import { withInterrupt } from './interrupt.js';
 import { compactNumber, createOutput, duration } from './output.js';
 
@@ -41,7 +42,7 @@ no model can beat. The same seed, candidates and days give the same bytes.
 /** `onefold simulate`: writes the logs of a simulated marketplace. */
 export const simulateCommand = (): Command =>
   new Command('simulate')
-    .description('simulate a marketplace of three surfaces, with the true probability of every row')
+    .description(DESCRIPTIONS.simulate)
     .argument('<folder>', 'new folder to write')
     .option('--candidates <count>', 'candidates over all surfaces, about', wholeNumber, 300_000)
     .option('--seed <number>', 'seed of everything drawn', wholeNumber, 7)

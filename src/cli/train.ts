@@ -46,7 +46,7 @@ const describeRun = ({ run, result, kept: isKept, seconds }: TrainedRun): string
 
 /** `onefold train NAME`: trains a model of the config on the prepared dataset. */
 export const trainCommand = (): Command =>
-  projectCommand('train', 'train a model of the config', EXAMPLES)
+  projectCommand('train', EXAMPLES)
     .argument('<model>', 'name of the model: unified, separate, linear, or one of the config')
     .option('--resume', 'go on from an interrupted run of the same config and data; keep runs that have ended')
     .action(async (name: string, options: TrainCommandOptions) => {

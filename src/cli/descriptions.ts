@@ -1,0 +1,13 @@
+/** Every command and what it does: what help lists without loading any of them. */
+export const DESCRIPTIONS = {
+  init: 'write a starting onefold.config.ts by looking at the columns of your files',
+  simulate: 'simulate a marketplace of three surfaces, with the true probability of every row',
+  prepare: 'merge, check and encode the logs of all surfaces into one dataset',
+  train: 'train a model of the config',
+  evaluate: 'measure a trained model on held-out rows',
+  compare: 'compare two trained models on the same held-out rows',
+  export: 'write one self-contained checkpoint per surface, replayed against the trained model',
+  predict: 'score raw rows of a surface with its export alone',
+} as const;
+
+export type CommandName = keyof typeof DESCRIPTIONS;
