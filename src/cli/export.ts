@@ -9,12 +9,19 @@ import type { ExportManifest } from '../export/manifest.js';
 import { checkpointOf, evaluationFile, modelNamed } from '../unify/model-run.js';
 import { openPrepared } from '../unify/open-prepared.js';
 import { openModel } from '../unify/score-model.js';
+import { withInterrupt } from './interrupt.js';
 import { compactNumber } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
 
 interface ExportCommandOptions extends ProjectOptions {
   readonly surface?: readonly string[];
   readonly precision: 'fp32' | 'fp16';
+}
+
+interface ExportedSurface {
+  readonly surface: string;
+  readonly directory: string;
+  readonly manifest: ExportManifest;
 }
 
 const EXAMPLES = `
@@ -51,37 +58,41 @@ export const exportCommand = (): Command =>
         if (!known.includes(surface)) throw new UsageError(`there is no surface "${surface}"`, { where: '--surface', expected: `one of ${listNames(known)}`, fix: didYouMean(surface, known) });
       }
       const { directory: prepared, manifest } = await openPrepared(project);
-      const opened = await openModel(project, model, manifest);
-      const exported: { readonly surface: string; readonly directory: string; readonly manifest: ExportManifest }[] = [];
-      try {
-        for (const surface of options.surface ?? known) {
-          const progress = output.progress(`export ${surface}`);
-          const group = opened.groups.find(({ layout }) => layout.surfaces.includes(surface))!;
-          const directory = join(project.workspace, 'exports', name, surface);
-          const dataset = await openDataset(prepared, manifest, latestSplit(manifest, surface), {
-            tasks: manifest.tasks.map((task) => task.name),
-            surfaces: [manifest.encoders.surfaces.indexOf(surface)],
-            batchCandidates: model.training.batchSize,
-          });
-          const written = await exportSurface({
-            project,
-            model,
-            manifest,
-            preparedDirectory: prepared,
-            surface,
-            group,
-            checkpoint: checkpointOf(group.run),
-            dataset,
-            precision: options.precision,
-            directory,
-            metrics: await storedMetrics(evaluationFile(project, model, 'test'), surface),
-          }).finally(() => dataset.close());
-          progress.done('');
-          exported.push({ surface, directory, manifest: written });
-          output.text(describe(directory, written));
+      const exported: ExportedSurface[] = [];
+      const exportAll = async (signal: AbortSignal): Promise<void> => {
+        const opened = await openModel(project, model, manifest);
+        try {
+          for (const surface of options.surface ?? known) {
+            const progress = output.progress(`export ${surface}`);
+            const group = opened.groups.find(({ layout }) => layout.surfaces.includes(surface))!;
+            const directory = join(project.workspace, 'exports', name, surface);
+            const dataset = await openDataset(prepared, manifest, latestSplit(manifest, surface), {
+              tasks: manifest.tasks.map((task) => task.name),
+              surfaces: [manifest.encoders.surfaces.indexOf(surface)],
+              batchCandidates: model.training.batchSize,
+            });
+            const written = await exportSurface({
+              project,
+              model,
+              manifest,
+              preparedDirectory: prepared,
+              surface,
+              group,
+              checkpoint: checkpointOf(group.run),
+              dataset,
+              precision: options.precision,
+              directory,
+              signal,
+              metrics: await storedMetrics(evaluationFile(project, model, 'test'), surface),
+            }).finally(() => dataset.close());
+            progress.done('');
+            exported.push({ surface, directory, manifest: written });
+            output.text(describe(directory, written));
+          }
+        } finally {
+          await opened.close();
         }
-      } finally {
-        await opened.close();
-      }
+      };
+      await withInterrupt(exportAll);
       output.result({ model: name, exports: exported });
     });

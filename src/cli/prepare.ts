@@ -6,6 +6,7 @@ import type { MergeReport } from '../data/merge-report.js';
 import { renderMergeReport } from '../data/merge-report-table.js';
 import { prepare, type PreparedDataset } from '../data/prepare.js';
 import { SPLITS } from '../data/prepared.js';
+import { withInterrupt } from './interrupt.js';
 import { compactNumber, duration } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
 
@@ -32,10 +33,13 @@ export const prepareCommand = (): Command =>
       const { project, output } = await openProject(options);
       const started = performance.now();
       const progress = output.progress('prepare');
-      const dataset = await prepare(project, {
-        force: options.force === true,
-        onProgress: ({ step, detail, fraction, rows }) => progress.update(fraction, `${step} ${detail}${rows === undefined ? '' : `, ${compactNumber(rows)} candidates`}`),
-      });
+      const dataset = await withInterrupt((signal) =>
+        prepare(project, {
+          force: options.force === true,
+          signal,
+          onProgress: ({ step, detail, fraction, rows }) => progress.update(fraction, `${step} ${detail}${rows === undefined ? '' : `, ${compactNumber(rows)} candidates`}`),
+        }),
+      );
       const report = JSON.parse(await readFile(join(dataset.directory, MERGE_REPORT_FILE), 'utf8')) as MergeReport;
       progress.done(dataset.reused ? 'nothing had changed' : `in ${duration((performance.now() - started) / 1000)}`);
       output.text(renderMergeReport(report));

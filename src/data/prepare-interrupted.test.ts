@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLogWorkplace, homeConfig, requestLog, type LogWorkplace } from '../../test/support/log-workplace.js';
@@ -61,6 +61,24 @@ test.runIf(existsSync(compiled))('killed at any step, it leaves no dataset or a 
   }
   expect((await prepare(project)).reused).toBe(true);
   expect(readdirSync(place.path('work'))).toEqual(['prepared']);
+});
+
+test('asked to stop at any step, it leaves the dataset that was there, or none', async () => {
+  const project = place.project(homeConfig);
+  const stopAt = (step: string): Promise<unknown> => {
+    const stop = new AbortController();
+    return prepare(project, { force: true, signal: stop.signal, onProgress: (progress) => (`${progress.step} ${progress.detail}`.startsWith(step) ? stop.abort() : undefined) });
+  };
+  await expect(stopAt('stage')).rejects.toMatchObject({ code: 'interrupted', where: place.path('work/prepared'), fix: 'run the command again' });
+  expect(existsSync(place.path('work')) ? readdirSync(place.path('work')) : []).toEqual([]);
+  await prepare(project);
+  const before = readFileSync(place.path('work/prepared/manifest.json'), 'utf8');
+  for (const step of ['fingerprint', 'read', 'merge', 'encode', 'write test']) {
+    await expect(stopAt(step)).rejects.toMatchObject({ code: 'interrupted' });
+    expect(readdirSync(place.path('work'))).toEqual(['prepared']);
+    expect(readFileSync(place.path('work/prepared/manifest.json'), 'utf8')).toBe(before);
+  }
+  expect((await prepare(project)).reused).toBe(true);
 });
 
 const canMount = spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt'], { stdio: 'ignore' }).status === 0;

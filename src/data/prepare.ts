@@ -2,6 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ArtifactError, DataError, MergeError } from '../config/errors.js';
+import { stopIfAborted } from '../config/interruption.js';
 import type { Project } from '../config/project.js';
 import { createQuarantine, QUARANTINE, settleBadRows, type BadRowCount } from './bad-rows.js';
 import { openDatabase, quoteLiteral, type Database } from './duckdb.js';
@@ -39,6 +40,8 @@ export interface PrepareOptions {
   readonly onProgress?: (progress: PrepareProgress) => void;
   /** Prepare even when nothing has changed. */
   readonly force?: boolean;
+  /** Stops between two steps, leaving the dataset that was there. */
+  readonly signal?: AbortSignal;
 }
 
 export interface PreparedDataset extends PreparedManifest {
@@ -182,10 +185,15 @@ const build = async (database: Database, project: Project, sources: readonly Sou
  * @throws DataError for missing or damaged sources, missing columns, bad rows (policy `fail`) and empty surfaces
  * @throws MergeError for features that do not mean the same on every surface
  * @throws IoError when the file system refuses
+ * @throws OnefoldError `interrupted` when the signal aborts
  */
-export const prepare = async (project: Project, { onProgress, force = false }: PrepareOptions = {}): Promise<PreparedDataset> => {
-  const report: Report = onProgress ?? (() => undefined);
+export const prepare = async (project: Project, { onProgress, force = false, signal }: PrepareOptions = {}): Promise<PreparedDataset> => {
   const directory = preparedDirectory(project.workspace);
+  const stopIfAsked = (): void => stopIfAborted(signal, 'preparing was interrupted; the dataset is as it was before', directory);
+  const report: Report = (progress) => {
+    onProgress?.(progress);
+    stopIfAsked();
+  };
   if (project.surfaces.length === 0) throw new DataError('the project has no surface', { where: 'surfaces', expected: 'at least one', fix: 'declare one' });
   await cleanLeftovers(project.workspace);
   report({ step: 'fingerprint', detail: 'sources', fraction: 0 });
@@ -200,7 +208,9 @@ export const prepare = async (project: Project, { onProgress, force = false }: P
     // Tables of a database in memory spill here beyond the limit, like every other intermediate result.
     const database = await openDatabase({ memoryLimit: project.data.memoryLimit, tempDirectory: staging });
     try {
-      return await build(database, project, sources, key, temporary, report);
+      const built = await build(database, project, sources, key, temporary, report);
+      stopIfAsked();
+      return built;
     } finally {
       database.close();
       await rm(staging, { recursive: true, force: true });

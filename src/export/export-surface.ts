@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ArtifactError } from '../config/errors.js';
+import { stopIfAborted } from '../config/interruption.js';
 import type { Model, Project } from '../config/project.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDatabase } from '../data/duckdb.js';
@@ -49,6 +50,8 @@ export interface ExportSurfaceOptions {
   readonly metrics: ExportManifest['metrics'];
   /** Held-out candidates replayed, at least. Default 100 000. */
   readonly replayCandidates?: number;
+  /** Stops between two steps, leaving the export that was there. */
+  readonly signal?: AbortSignal;
 }
 
 /** Only the tables and columns that the exported graph reads. */
@@ -89,12 +92,13 @@ const withPrecision = async <T>(options: ExportSurfaceOptions, checkpoint: Check
 };
 
 /** What the export makes of the raw held-out rows, per request. */
-const scoreRaw = async (schema: RawSchema, encoders: EncoderSet, file: string, exported: Pick<OpenExport, 'score'>): Promise<Map<string, RequestScores>> => {
+const scoreRaw = async (schema: RawSchema, encoders: EncoderSet, file: string, exported: Pick<OpenExport, 'score'>, stopIfAsked: () => void): Promise<Map<string, RequestScores>> => {
   const encoder = createEncoder(encoders);
   const scores = new Map<string, Record<string, number[]>>();
   const database = await openDatabase({ threads: 1 });
   try {
     for await (const rows of readRawRows(database, schema, file, { directory: '/', serving: false })) {
+      stopIfAsked();
       const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, false));
       rows.requestIds.forEach((id, row) => {
         let request = scores.get(id);
@@ -121,6 +125,7 @@ const checkParity = async (
   checkpoint: CheckpointManifest,
   exported: Pick<OpenExport, 'score'>,
   rawFile: string,
+  stopIfAsked: () => void,
 ): Promise<ParityReport> => {
   const common = {
     dataset: options.dataset,
@@ -128,8 +133,9 @@ const checkParity = async (
     group: options.group,
     exported,
     surface: options.surface,
-    fromRaw: await scoreRaw(schema, encoders, rawFile, exported),
+    fromRaw: await scoreRaw(schema, encoders, rawFile, exported, stopIfAsked),
     candidates: options.replayCandidates ?? 100_000,
+    stopIfAsked,
   };
   const replayed = await withPrecision(options, checkpoint, () => replay({ ...common, tolerance: PARITY_TOLERANCE }));
   const unrounded = options.precision === 'fp32' ? null : await replay({ ...common, tolerance: 1 });
@@ -140,7 +146,8 @@ const checkParity = async (
  * Writes one surface's self-contained checkpoint: graph, tables, encoders, golden rows and manifest; replays held-out
  * rows through the files, and leaves nothing behind when a prediction differs.
  *
- * @throws ParityError when the exported files and the trained model disagree; IoError when the file system refuses
+ * @throws ParityError when the exported files and the trained model disagree; IoError when the file system refuses; OnefoldError
+ * `interrupted` when the signal aborts
  */
 export const exportSurface = async (options: ExportSurfaceOptions): Promise<ExportManifest> => {
   const { project, model, manifest, surface, group, precision } = options;
@@ -152,6 +159,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
   const encoders = prunedEncoders(manifest.encoders, serving);
   const schema = rawSchema(project, surface, new Set(serving.columns.map((column) => column.feature)));
   const rawFile = await checkFile(options.preparedDirectory, manifest.rawRows[surface]!);
+  const stopIfAsked = (): void => stopIfAborted(options.signal, `exporting ${surface} was interrupted; its export is as it was before`, options.directory);
   return writeWholeFolder(options.directory, async (directory) => {
     const inputs: readonly ExportInput[] = writeServingGraph({
       directory,
@@ -164,7 +172,8 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
     await writeFile(join(directory, EXPORT_FILES.encoders), `${JSON.stringify(encoders)}\n`);
     const exported = await scoreWith(directory, inputs, model.training.threads);
     try {
-      const parity = await checkParity(options, schema, encoders, checkpoint, exported, rawFile);
+      const parity = await checkParity(options, schema, encoders, checkpoint, exported, rawFile, stopIfAsked);
+      stopIfAsked();
       await writeGoldenRows({ directory, schema, encoders, rawFile, exported });
       const files = await Promise.all([EXPORT_FILES.graph, EXPORT_FILES.tables, EXPORT_FILES.encoders, EXPORT_FILES.golden].map((path) => entryOf(directory, path)));
       const written: ExportManifest = {
@@ -187,6 +196,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
         files,
       };
       await writeFile(join(directory, EXPORT_FILES.manifest), `${JSON.stringify({ ...written, digest: digestOf(written) }, undefined, 2)}\n`);
+      stopIfAsked();
       return written;
     } finally {
       await exported.close();

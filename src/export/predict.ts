@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { IoError, OnefoldError, UsageError } from '../config/errors.js';
+import { IoError, UsageError } from '../config/errors.js';
+import { stopIfAborted } from '../config/interruption.js';
 import { didYouMean, listNames } from '../config/suggest.js';
 import { explainDuckDbError, openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
 import { createEncoder } from '../data/encode.js';
@@ -124,9 +125,7 @@ export const predict = async (options: PredictOptions): Promise<PredictResult> =
       ...manifest.tasks.map((task) => ({ name: probabilityColumn(task), type: 'FLOAT' as const })),
     ]);
     for await (const rows of readRawRows(database, manifest.source, resolve(options.input), { directory: process.cwd(), serving: true, events })) {
-      if (options.signal?.aborted === true) {
-        throw new OnefoldError('interrupted', 'scoring was interrupted; nothing was written', { where: output, fix: 'run the command again', cause: options.signal.reason });
-      }
+      stopIfAborted(options.signal, 'scoring was interrupted; nothing was written', output);
       const probabilities = await opened.score(encodeRaw(rows, encoder, manifest.surface, true));
       writer.append([rows.fileRows, ...manifest.tasks.map((task) => probabilities[task]!)], 0, rows.candidateCount);
       rowCount += rows.candidateCount;

@@ -19,6 +19,8 @@ export interface ReplayOptions {
   readonly fromRaw: ReadonlyMap<string, RequestScores>;
   /** Candidates to replay, at least. */
   readonly candidates: number;
+  /** Called between batches; it throws when the replay is to stop. */
+  readonly stopIfAsked: () => void;
 }
 
 export interface ReplayResult {
@@ -57,6 +59,7 @@ export const replay = async (options: ReplayOptions): Promise<ReplayResult> => {
     const order = Int32Array.from({ length: shard.requestCount }, (_, request) => request).filter((request) => shard.surfaces[request] === surfaceIndex);
     for (const requestIndices of planBatches(shard, order, BATCH_CANDIDATES)) {
       if (encodedRows >= options.candidates) break;
+      options.stopIfAsked();
       const batch = createBatch(shard, requestIndices, manifest.encoders.surfaces.length);
       const actual = await exported.score(batch);
       const logits = await group.scorer.predict(batch);
