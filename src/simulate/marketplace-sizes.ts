@@ -28,7 +28,7 @@ export const sizesFor = (candidates: number): MarketplaceSizes => {
     users,
     ads,
     advertisers: clamp(ads / 15, 10, 50_000),
-    organicPins: 2 * ads,
+    organicPins: ads,
     topics: clamp(20 + 10 * Math.log10(candidates / 300_000), 12, 40),
     queriesPerTopic: clamp(2 * (candidates / 300_000) ** 0.3, 2, 30),
     burnInEvents: users * BURN_IN_EVENTS_PER_USER,

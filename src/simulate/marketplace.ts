@@ -49,8 +49,8 @@ const FEWEST_CANDIDATES = 1_000;
 /** Request ids, a surface's rows, stay within 32 bits. */
 const MOST_CANDIDATES = 10_000_000_000;
 /** Candidates of a surface, and events, in one Parquet file. */
-const PART_CANDIDATES = 500_000;
-const PART_EVENTS = 2_000_000;
+const PART_CANDIDATES = 250_000;
+const PART_EVENTS = 1_000_000;
 
 const checkOptions = (candidates: number, seed: number, days: number): void => {
   const check = (option: string, value: number, low: number, high: number): void => {

@@ -33,7 +33,7 @@ export const SURFACES: readonly SurfaceDefinition[] = [
     candidateShare: 0.42,
     meanCandidates: 16,
     candidateSpread: 8,
-    clickRate: 0.026,
+    clickRate: 0.028,
     viewTypes: [
       { name: 'grid', share: 0.75, offset: 0, positionSlope: 0.25 },
       { name: 'carousel', share: 0.25, offset: -0.45, positionSlope: 0.5 },
