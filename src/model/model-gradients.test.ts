@@ -16,7 +16,7 @@ const mismatches = async (config: Partial<ModelConfig>, surfaces: readonly strin
   const loss = reduceSum(mul(sigmoidCrossEntropy(graph.logits, input('labels', 'float32', shape)), input('weights', 'float32', shape)), [0, 1]);
   const feeds = {
     // Numbers that stay on one side of ReLU's corner when they are moved by a finite difference's step.
-    ...smallFeeds(graph, requests, 7),
+    ...smallFeeds(graph, requests, 8),
     labels: { dtype: 'float32' as const, shape: [rows, shape[1]], values: values.map((value) => (value > 0 ? 1 : 0)) },
     weights: { dtype: 'float32' as const, shape: [rows, shape[1]], values: values.map((value) => 0.5 + value / 2) },
   };

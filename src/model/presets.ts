@@ -5,7 +5,7 @@ import { concat } from '../graph/ops/concat.js';
 import { reduceSum } from '../graph/ops/reduce-sum.js';
 import { reshape } from '../graph/ops/reshape.js';
 import { cross } from './cross.js';
-import { biasStart, dense, mlp, sequential } from './dense.js';
+import { biasStart, dense, mlp } from './dense.js';
 import { assembleSides, broadcastToCandidates, joinSides, type BlockInputs } from './inputs.js';
 import type { LookupBlock, ModelLayout } from './layout.js';
 import type { Scope } from './scope.js';
@@ -23,15 +23,18 @@ export interface ForwardOptions {
 }
 
 /**
- * The baseline of both `separate` and `unified`: features → DCNv2 → MLP → surface-specific output layers. With one
+ * The baseline of both `separate` and `unified`: features → DCNv2 → MLP → surface-specific output layers, which see the
+ * crossed features beside the MLP's, so that a surface can learn its own way from what they hold. With one
  * surface it is that surface's own model; with several, merged features, surface and view-type embeddings and the trunk
  * are shared, and only the output layers differ.
  *
  * @returns logits `[candidates, tasks]`
  */
 const trunkAndTowers = (scope: Scope, { model, layout, surfaces, inputs, priors }: ForwardOptions): Tensor => {
-  const trunk = sequential({ cross: cross(model.cross), mlp: mlp(model.mlp, { dropout: model.dropout }) });
-  const features = trunk(scope.child('trunk'), joinSides(assembleSides(layout, inputs)));
+  const trunk = scope.child('trunk');
+  const crossed = cross(model.cross)(trunk.child('cross'), joinSides(assembleSides(layout, inputs)));
+  const hidden = mlp(model.mlp, { dropout: model.dropout })(trunk.child('mlp'), crossed);
+  const features = model.mlp.length === 0 ? crossed : concat([crossed, hidden], 1);
   return surfaceHeads(scope, features, { layout, surfaces, tower: model.tower, dropout: model.dropout, ...(priors === undefined ? {} : { priors }) });
 };
 
