@@ -98,7 +98,7 @@ export default defineConfig(({ data }) => {
     },
     // Train on the train week but its last two days, which choose settings and epoch; report on the validation week.
     split: { validationFrom: '2023-05-23T07:00:00', testFrom: '2023-05-25T07:00:00' },
-    // The best of the sweep's settings for both models (`npm run bench:sweep -- ebnerd DATA`).
+    // The setting of the sweep with the lowest loss on the validation days, for both models (docs/results.md).
     training: {
       batchSize: 512,
       epochs: 8,
