@@ -1,61 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainRow } from '../../test/fixtures/encode-oracle.js';
-import { createBatch, planBatches } from './batcher.js';
-import type { Column, Columns } from './columns.js';
+import { SURFACES, candidatesOf, selectionArbitrary, shardArbitrary } from '../../test/fixtures/shard-arbitrary.js';
+import { countTokens, createBatch, planBatches } from './batcher.js';
+import type { Columns } from './columns.js';
 import { joinShards } from './join-shards.js';
-import type { Shard } from './shard.js';
-
-const SURFACES = 3;
-
-const columnArbitrary = (rows: number): fc.Arbitrary<Columns> =>
-  fc
-    .tuple(
-      fc.array(fc.nat(99), { minLength: rows, maxLength: rows }),
-      fc.array(fc.oneof(fc.constant(NaN), fc.float({ noNaN: true })), { minLength: rows, maxLength: rows }),
-      fc.array(fc.array(fc.nat(99), { maxLength: 4 }), { minLength: rows, maxLength: rows }),
-      fc.array(fc.float(), { minLength: rows * 2, maxLength: rows * 2 }),
-    )
-    .map(([ids, numbers, lists, vectors]) => {
-      const offsets = Int32Array.from({ length: rows + 1 }, (_, row) => lists.slice(0, row).flat().length);
-      return new Map<string, Column>([
-        ['id', { kind: 'id', values: Int32Array.from(ids) }],
-        ['number', { kind: 'number', values: Float32Array.from(numbers) }],
-        ['ids', { kind: 'ids', offsets, values: Int32Array.from(lists.flat()) }],
-        ['vector', { kind: 'vector', size: 2, values: Float32Array.from(vectors) }],
-      ]);
-    });
-
-const shardArbitrary: fc.Arbitrary<Shard> = fc
-  .array(fc.record({ surface: fc.nat(SURFACES - 1), size: fc.nat(5) }), { minLength: 1, maxLength: 12 })
-  .chain((requests) => {
-    const offsets = Int32Array.from({ length: requests.length + 1 }, (_, i) => requests.slice(0, i).reduce((sum, request) => sum + request.size, 0));
-    const requestCount = requests.length;
-    const candidateCount = offsets[requestCount]!;
-    return fc.tuple(columnArbitrary(requestCount), columnArbitrary(candidateCount)).map(([requestColumns, candidateColumns]) => ({
-      requestCount,
-      candidateCount,
-      offsets,
-      requestIds: requests.map((_, i) => `r${i}`),
-      users: requests.map((_, i) => `u${i % 3}`),
-      times: Float64Array.from(requests, (_, i) => i),
-      surfaces: Int32Array.from(requests, (request) => request.surface),
-      viewTypes: Int32Array.from(requests, (request, i) => request.surface * 10 + (i % 2)),
-      requestColumns,
-      candidateColumns,
-      labels: [Float32Array.from({ length: candidateCount }, (_, i) => i % 2), Float32Array.from({ length: candidateCount }, (_, i) => (i % 3 === 0 ? NaN : 1))],
-      weights: Float32Array.from({ length: candidateCount }, (_, i) => i + 0.5),
-      truths: new Map([['click', Float64Array.from({ length: candidateCount }, (_, i) => i / 100)]]),
-    }));
-  });
-
-const candidatesOf = (shard: Shard, request: number): number[] =>
-  Array.from({ length: shard.offsets[request + 1]! - shard.offsets[request]! }, (_, i) => shard.offsets[request]! + i);
-
-/** A shard and some of its requests, each at most once, in any order. */
-const selectionArbitrary = shardArbitrary.chain((shard) =>
-  fc.tuple(fc.constant(shard), fc.shuffledSubarray(Array.from({ length: shard.requestCount }, (_, i) => i)).map((indices) => Int32Array.from(indices))),
-);
 
 const expectColumns = (actual: Columns, from: Columns, rows: readonly number[]): void => {
   expect([...actual.keys()]).toEqual([...from.keys()]);
@@ -90,22 +39,48 @@ describe('createBatch', () => {
   });
 });
 
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+const boundArbitrary = fc.oneof(fc.constant(undefined), fc.constant(Infinity), fc.integer({ min: 1, max: 12 }));
+
 describe('planBatches', () => {
-  it('puts every request into exactly one batch, in order, within the bound', () => {
+  it('puts every request into exactly one batch, in order, within every bound', () => {
     fc.assert(
-      fc.property(selectionArbitrary, fc.integer({ min: 1, max: 12 }), ([shard, order], bound) => {
-        const batches = planBatches(shard, order, bound);
+      fc.property(selectionArbitrary, fc.integer({ min: 1, max: 12 }), boundArbitrary, boundArbitrary, ([shard, order], candidates, requests, tokens) => {
+        const sizes = { offsets: shard.offsets, tokens: countTokens(shard, ['ids']) };
+        const batches = planBatches(sizes, order, { candidates, requests, tokens });
         expect(batches.flatMap((batch) => [...batch])).toEqual([...order]);
-        const sizes = batches.map((batch) => [...batch].flatMap((request) => candidatesOf(shard, request)).length);
+        const fits = (batch: readonly number[]): boolean =>
+          sum(batch.map((request) => candidatesOf(shard, request).length)) <= candidates &&
+          batch.length <= (requests ?? Infinity) &&
+          sum(batch.map((request) => sizes.tokens[request]!)) <= (tokens ?? Infinity);
         batches.forEach((batch, i) => {
           expect(batch.length).toBeGreaterThan(0);
-          if (batch.length > 1) expect(sizes[i]!).toBeLessThanOrEqual(bound);
+          if (batch.length > 1) expect(fits([...batch])).toBe(true);
           const next = batches[i + 1];
           // No batch stops early: the next request would not have fitted.
-          if (next !== undefined) expect(sizes[i]! + candidatesOf(shard, next[0]!).length).toBeGreaterThan(bound);
+          if (next !== undefined) expect(fits([...batch, next[0]!])).toBe(false);
         });
       }),
+      { numRuns: 300 },
     );
+  });
+});
+
+describe('countTokens', () => {
+  it('adds up the lengths of one list per sequence', () => {
+    fc.assert(
+      fc.property(shardArbitrary, (shard) => {
+        const lists = Array.from({ length: shard.requestCount }, (_, request) => plainRow(shard.requestColumns.get('ids')!, request) as readonly number[]);
+        expect([...countTokens(shard, ['ids', 'ids'])]).toEqual(lists.map((list) => 2 * list.length));
+        expect([...countTokens(shard, [])]).toEqual(lists.map(() => 0));
+      }),
+    );
+  });
+
+  it('refuses a column that is not a list', () => {
+    const [shard] = fc.sample(shardArbitrary, 1);
+    expect(() => countTokens(shard!, ['number'])).toThrow(/"number" is not an ids column/u);
   });
 });
 

@@ -1,29 +1,67 @@
 import type { Batch } from './batch.js';
-import type { Column, Columns } from './columns.js';
+import { gatherColumns, gatherFloats, gatherInts } from './gather-columns.js';
 import type { Shard } from './shard.js';
 
+/** What one batch may hold at most, each bound on its own. */
+export interface BatchBounds {
+  readonly candidates: number;
+  /** Default: no bound. */
+  readonly requests?: number | undefined;
+  /** Sequence tokens. Default: no bound. */
+  readonly tokens?: number | undefined;
+}
+
+/** What the bounds are held against. */
+export interface RequestSizes {
+  /** Request i has `offsets[i + 1] - offsets[i]` candidates. */
+  readonly offsets: Int32Array;
+  /** Sequence tokens of each request; none when left out. */
+  readonly tokens?: Int32Array | undefined;
+}
+
 /**
- * Cuts requests, in `order`, into batches of at most `batchCandidates` candidates. A request is never cut: one that is
- * larger forms a batch of its own.
+ * Cuts requests, in `order`, into batches that stay within every bound. A request is never cut: one that exceeds a bound
+ * alone forms a batch of its own.
  *
  * @param order request indices of the shard
  */
-export const planBatches = ({ offsets }: Pick<Shard, 'offsets'>, order: Int32Array, batchCandidates: number): Int32Array[] => {
+export const planBatches = ({ offsets, tokens }: RequestSizes, order: Int32Array, bounds: BatchBounds): Int32Array[] => {
+  const { requests: requestBound = Infinity, tokens: tokenBound = Infinity } = bounds;
   const batches: Int32Array[] = [];
   let start = 0;
-  let candidates = 0;
+  let candidateSum = 0;
+  let tokenSum = 0;
   for (let position = 0; position < order.length; position += 1) {
     const request = order[position]!;
-    const size = offsets[request + 1]! - offsets[request]!;
-    if (position > start && candidates + size > batchCandidates) {
+    const candidates = offsets[request + 1]! - offsets[request]!;
+    const own = tokens?.[request] ?? 0;
+    const isFull = candidateSum + candidates > bounds.candidates || position - start >= requestBound || tokenSum + own > tokenBound;
+    if (position > start && isFull) {
       batches.push(order.slice(start, position));
       start = position;
-      candidates = 0;
+      candidateSum = 0;
+      tokenSum = 0;
     }
-    candidates += size;
+    candidateSum += candidates;
+    tokenSum += own;
   }
   if (start < order.length) batches.push(order.slice(start));
   return batches;
+};
+
+/**
+ * Sequence tokens of each request of a shard.
+ *
+ * @param sequences one encoded ids column of each sequence that counts: all fields of a sequence are equally long
+ */
+export const countTokens = ({ requestCount, requestColumns }: Pick<Shard, 'requestCount' | 'requestColumns'>, sequences: readonly string[]): Int32Array => {
+  const tokens = new Int32Array(requestCount);
+  for (const name of sequences) {
+    const column = requestColumns.get(name);
+    if (column?.kind !== 'ids') throw new TypeError(`"${name}" is not an ids column of the requests`);
+    for (let request = 0; request < requestCount; request += 1) tokens[request]! += column.offsets[request + 1]! - column.offsets[request]!;
+  }
+  return tokens;
 };
 
 /** Stable counting sort of requests by surface. */
@@ -38,59 +76,6 @@ const sortBySurface = (requests: Int32Array, surfaces: Int32Array, surfaceCount:
     next[surface]! += 1;
   }
   return sorted;
-};
-
-// One function per element type: a loop that meets both kinds of array is several times slower.
-const gatherInts = (from: Int32Array, rows: Int32Array): Int32Array => {
-  const into = new Int32Array(rows.length);
-  for (let i = 0; i < into.length; i += 1) into[i] = from[rows[i]!]!;
-  return into;
-};
-
-const gatherFloats = (from: Float32Array, rows: Int32Array): Float32Array => {
-  const into = new Float32Array(rows.length);
-  for (let i = 0; i < into.length; i += 1) into[i] = from[rows[i]!]!;
-  return into;
-};
-
-const gatherVectors = (from: Float32Array, size: number, rows: Int32Array): Float32Array => {
-  const into = new Float32Array(rows.length * size);
-  for (let i = 0; i < rows.length; i += 1) {
-    const start = rows[i]! * size;
-    for (let k = 0; k < size; k += 1) into[i * size + k] = from[start + k]!;
-  }
-  return into;
-};
-
-const gatherLists = (offsets: Int32Array, from: Int32Array, rows: Int32Array): Column => {
-  const own = new Int32Array(rows.length + 1);
-  for (let i = 0; i < rows.length; i += 1) own[i + 1] = own[i]! + offsets[rows[i]! + 1]! - offsets[rows[i]!]!;
-  const into = new Int32Array(own[rows.length]!);
-  for (let i = 0; i < rows.length; i += 1) {
-    const end = own[i + 1]!;
-    for (let k = own[i]!, at = offsets[rows[i]!]!; k < end; k += 1, at += 1) into[k] = from[at]!;
-  }
-  return { kind: 'ids', offsets: own, values: into };
-};
-
-/** The given rows of a column, in that order. */
-export const gatherColumn = (column: Column, rows: Int32Array): Column => {
-  switch (column.kind) {
-    case 'id':
-      return { kind: 'id', values: gatherInts(column.values, rows) };
-    case 'number':
-      return { kind: 'number', values: gatherFloats(column.values, rows) };
-    case 'vector':
-      return { kind: 'vector', size: column.size, values: gatherVectors(column.values, column.size, rows) };
-    case 'ids':
-      return gatherLists(column.offsets, column.values, rows);
-  }
-};
-
-const gatherColumns = (columns: Columns, rows: Int32Array): Columns => {
-  const gathered = new Map<string, Column>();
-  for (const [name, column] of columns) gathered.set(name, gatherColumn(column, rows));
-  return gathered;
 };
 
 /**

@@ -99,6 +99,31 @@ describe('openDataset', () => {
     }
   });
 
+  it('bounds requests and sequence tokens beside candidates', async () => {
+    for (const [shuffle, poolCandidates] of [[false, 4_000_000], [true, 4_000_000], [true, 1_000]] as const) {
+      const dataset = await open({ batchRequests: 20, batchTokens: 40, sequences: ['history.ad'], shuffle, poolCandidates });
+      const seen: string[] = [];
+      let fullOfTokens = 0;
+      let fullOfRequests = 0;
+      for await (const batch of dataset.batches()) {
+        const history = batch.requestColumns.get('history.ad');
+        if (history?.kind !== 'ids') throw new Error('the fixture has a history');
+        expect(batch.candidateCount).toBeLessThanOrEqual(64);
+        expect(batch.requestCount).toBeLessThanOrEqual(20);
+        expect(history.values.length).toBeLessThanOrEqual(40);
+        if (history.values.length > 36) fullOfTokens += 1;
+        if (batch.requestCount === 20) fullOfRequests += 1;
+        seen.push(...idsOf(batch));
+      }
+      expect(seen.sort()).toEqual([...trained].sort());
+      expect(fullOfTokens).toBeGreaterThan(0);
+      expect(fullOfRequests).toBeGreaterThan(0);
+      dataset.close();
+    }
+    const all = { shuffle: true, poolCandidates: 1_000 };
+    expect(await collect({ ...all, batchRequests: Infinity, batchTokens: Infinity, sequences: ['history.ad'] })).toEqual(await collect(all));
+  });
+
   it('keeps to the surfaces asked for', async () => {
     for (const shuffle of [false, true]) {
       const batches = await collect({ surfaces: [1], shuffle, poolCandidates: 1_000 });

@@ -1,6 +1,6 @@
 /** A split of the prepared dataset as a stream of batches. */
 import type { Batch } from './batch.js';
-import { createBatch } from './batcher.js';
+import { createBatch, type BatchBounds } from './batcher.js';
 import { openDatabase, quoteIdentifier, quoteLiteral, type Database, type RawNumbers } from './duckdb.js';
 import { fitsInMemory, planEpoch, selectedShards, type Pool, type ShardOutline } from './epoch-plan.js';
 import { joinShards } from './join-shards.js';
@@ -14,6 +14,12 @@ export interface DatasetOptions {
   readonly tasks: readonly string[];
   /** Candidates per batch, at most; a request with more forms a batch of its own. */
   readonly batchCandidates: number;
+  /** Requests per batch, at most. Default: no bound. */
+  readonly batchRequests?: number | undefined;
+  /** Tokens of `sequences` per batch, at most; a request with more forms a batch of its own. Default: no bound. */
+  readonly batchTokens?: number | undefined;
+  /** One encoded ids column of each sequence whose tokens count. Default: none. */
+  readonly sequences?: readonly string[] | undefined;
   /** Indices of the surfaces whose requests are wanted. Default: all. */
   readonly surfaces?: readonly number[];
   /** Default false: batches in file order. */
@@ -56,18 +62,24 @@ export interface Dataset {
 
 const DEFAULT_POOL_CANDIDATES = 4_000_000;
 
-const readOutline = async (database: Database, directory: string, entry: ShardEntry): Promise<ShardOutline> => {
+/** Only lengths leave DuckDB, not the lists. */
+const tokensColumn = (sequences: readonly string[]): string =>
+  `CAST(${sequences.map((name) => `coalesce(len(${quoteIdentifier(name)}), 0)`).join(' + ')} AS INTEGER) AS "@tokens"`;
+
+const readOutline = async (database: Database, directory: string, entry: ShardEntry, sequences: readonly string[]): Promise<ShardOutline> => {
   const file = await checkFile(directory, entry.requests);
   const surfaces = new Int32Array(entry.requestCount);
   const counts = new Int32Array(entry.requestCount);
+  const tokens = sequences.length === 0 ? undefined : new Int32Array(entry.requestCount);
   let start = 0;
-  const columns = [SHARD.surface, SHARD.candidateCount].map(quoteIdentifier).join(', ');
-  for await (const chunk of database.stream(`SELECT ${columns} FROM read_parquet(${quoteLiteral(file)})`)) {
+  const columns = [...[SHARD.surface, SHARD.candidateCount].map(quoteIdentifier), ...(tokens === undefined ? [] : [tokensColumn(sequences)])];
+  for await (const chunk of database.stream(`SELECT ${columns.join(', ')} FROM read_parquet(${quoteLiteral(file)})`)) {
     surfaces.set((chunk.column(SHARD.surface) as RawNumbers).values, start);
     counts.set((chunk.column(SHARD.candidateCount) as RawNumbers).values, start);
+    tokens?.set((chunk.column('@tokens') as RawNumbers).values, start);
     start += chunk.rowCount;
   }
-  return { surfaces, counts, candidateCount: entry.candidateCount };
+  return { surfaces, counts, tokens, candidateCount: entry.candidateCount };
 };
 
 /** Reads shards, and keeps them where the whole selection fits in memory. */
@@ -101,13 +113,16 @@ const createShardSource = (read: (number: number) => Promise<Shard>, keep: boole
  * @throws ArtifactError when a file is missing or differs from the manifest, here or while iterating
  */
 export const openDataset = async (directory: string, manifest: PreparedManifest, split: Split, options: DatasetOptions): Promise<Dataset> => {
-  const { tasks, batchCandidates, surfaces, shuffle = false, seed = 0, poolCandidates = DEFAULT_POOL_CANDIDATES, threads = 2 } = options;
+  const { tasks, surfaces, shuffle = false, seed = 0, poolCandidates = DEFAULT_POOL_CANDIDATES, threads = 2 } = options;
   const { shards: entries } = manifest.splits[split];
   const { encoders } = manifest;
+  const bounds: BatchBounds = { candidates: options.batchCandidates, requests: options.batchRequests, tokens: options.batchTokens };
+  // Lengths that bound nothing need not be read.
+  const sequences = options.batchTokens === undefined || options.batchTokens === Infinity ? [] : (options.sequences ?? []);
   const database = await openDatabase({ threads });
   const outlines: ShardOutline[] = [];
   try {
-    for (const entry of entries) outlines.push(await readOutline(database, directory, entry));
+    for (const entry of entries) outlines.push(await readOutline(database, directory, entry, sequences));
   } catch (error) {
     database.close();
     throw error;
@@ -123,7 +138,7 @@ export const openDataset = async (directory: string, manifest: PreparedManifest,
   };
   const source = createShardSource(read, fitsInMemory(outlines, chosen, poolCandidates));
   const plan = (epoch: number): Generator<Pool, void, undefined> =>
-    planEpoch(outlines, { shuffle, seed, batchCandidates, poolCandidates, surfaces }, epoch);
+    planEpoch(outlines, { shuffle, seed, bounds, poolCandidates, surfaces }, epoch);
 
   const isSelected = (surface: number): boolean => surfaces === undefined || surfaces.includes(surface);
   let requestCount = 0;

@@ -1,7 +1,7 @@
 /** Which requests form which batches, known before any feature is read. */
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import { planBatches } from './batcher.js';
+import { planBatches, type BatchBounds, type RequestSizes } from './batcher.js';
 import { hashText } from './hash.js';
 
 /** What planning needs of a shard. */
@@ -10,14 +10,15 @@ export interface ShardOutline {
   readonly surfaces: Int32Array;
   /** Candidates of each request. */
   readonly counts: Int32Array;
+  /** Sequence tokens of each request; undefined where they are not bounded. */
+  readonly tokens?: Int32Array | undefined;
   readonly candidateCount: number;
 }
 
 export interface EpochOptions {
   readonly shuffle: boolean;
   readonly seed: number;
-  /** Candidates per batch, at most. */
-  readonly batchCandidates: number;
+  readonly bounds: BatchBounds;
   /** Candidates held in memory. */
   readonly poolCandidates: number;
   /** Only requests of these surfaces. */
@@ -58,14 +59,19 @@ const groupShards = (outlines: readonly ShardOutline[], shards: readonly number[
   return groups;
 };
 
-/** Offsets of the joined shards' requests, and which of them are selected. */
-const joinOutlines = (outlines: readonly ShardOutline[], selected: (surface: number) => boolean) => {
+/** Sizes of the joined shards' requests, and which of them are selected. */
+const joinOutlines = (
+  outlines: readonly ShardOutline[],
+  selected: (surface: number) => boolean,
+): { readonly sizes: RequestSizes; readonly order: Int32Array } => {
   const requestCount = outlines.reduce((sum, outline) => sum + outline.counts.length, 0);
   const offsets = new Int32Array(requestCount + 1);
   const order = new Int32Array(requestCount);
+  const tokens = outlines.some((outline) => outline.tokens !== undefined) ? new Int32Array(requestCount) : undefined;
   let request = 0;
   let length = 0;
-  for (const { surfaces, counts } of outlines) {
+  for (const { surfaces, counts, tokens: own } of outlines) {
+    if (own !== undefined) tokens!.set(own, request);
     for (let i = 0; i < counts.length; i += 1, request += 1) {
       offsets[request + 1] = offsets[request]! + counts[i]!;
       if (selected(surfaces[i]!)) {
@@ -74,7 +80,7 @@ const joinOutlines = (outlines: readonly ShardOutline[], selected: (surface: num
       }
     }
   }
-  return { offsets, order: order.subarray(0, length) };
+  return { sizes: { offsets, tokens }, order: order.subarray(0, length) };
 };
 
 /** Whether all shards that hold selected requests stay in memory between epochs. */
@@ -94,7 +100,7 @@ export const selectedShards = (outlines: readonly ShardOutline[], surfaces: read
  */
 export function* planEpoch(
   outlines: readonly ShardOutline[],
-  { shuffle, seed, batchCandidates, poolCandidates, surfaces }: EpochOptions,
+  { shuffle, seed, bounds, poolCandidates, surfaces }: EpochOptions,
   epoch: number,
 ): Generator<Pool, void, undefined> {
   const chosen = selectedShards(outlines, surfaces);
@@ -110,8 +116,8 @@ export function* planEpoch(
     groups = groupShards(outlines, order, poolCandidates / 2);
   }
   for (const [index, shards] of groups.entries()) {
-    const { offsets, order } = joinOutlines(shards.map((shard) => outlines[shard]!), selected);
+    const { sizes, order } = joinOutlines(shards.map((shard) => outlines[shard]!), selected);
     if (shuffle) shuffleInPlace(order, `requests/${seed}/${epoch}/${index}`);
-    yield { shards, batches: planBatches({ offsets }, order, batchCandidates) };
+    yield { shards, batches: planBatches(sizes, order, bounds) };
   }
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/dataset.js';
-import { createBatch, planBatches } from '../data/batcher.js';
+import { countTokens, createBatch, planBatches } from '../data/batcher.js';
 import { createEncoder, type Encoder } from '../data/encode.js';
 import type { Column, Columns } from '../data/columns.js';
 import type { PreparedManifest } from '../data/prepared.js';
@@ -16,6 +16,8 @@ export interface Scorer {
 export interface ScoredGroup {
   readonly layout: ModelLayout;
   readonly scorer: Scorer;
+  /** Tokens of the model's sequences per batch, at most. Default: no bound. */
+  readonly batchTokens?: number | undefined;
 }
 
 export interface ScoreOptions {
@@ -26,8 +28,10 @@ export interface ScoreOptions {
    * scored with in `serving`.
    */
   readonly trainingOnly?: 'logged' | 'serving';
-  /** Candidates per batch. Default 8192. */
+  /** Candidates per batch, at most. Default 8192. */
   readonly batchCandidates?: number;
+  /** Requests per batch, at most. Default: no bound. */
+  readonly batchRequests?: number;
   readonly onProgress?: (scored: number, total: number) => void;
 }
 
@@ -153,7 +157,9 @@ const scoreGroup = async (
     onBatch(row);
   };
   const waiting: Promise<void>[] = [];
-  for (const requestIndices of planBatches(shard, order, options.batchCandidates ?? 8192)) {
+  const tokens = countTokens(shard, layout.sequences.map(({ column }) => column));
+  const bounds = { candidates: options.batchCandidates ?? 8192, requests: options.batchRequests, tokens: group.batchTokens };
+  for (const requestIndices of planBatches({ offsets: shard.offsets, tokens }, order, bounds)) {
     const pending = scoreBatch(requestIndices);
     // A batch that fails together with an earlier one is never awaited: only the first failure is reported.
     pending.catch(() => undefined);

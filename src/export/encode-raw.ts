@@ -1,4 +1,4 @@
-import { gatherColumn } from '../data/batcher.js';
+import { gatherColumn } from '../data/gather-columns.js';
 import type { Encoder } from '../data/encode.js';
 import type { EncodedRows } from './open-export.js';
 import type { RawRows } from './raw-rows.js';

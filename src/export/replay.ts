@@ -57,7 +57,7 @@ export const replay = async (options: ReplayOptions): Promise<ReplayResult> => {
   };
   for await (const { shard } of dataset.iterateShards()) {
     const order = Int32Array.from({ length: shard.requestCount }, (_, request) => request).filter((request) => shard.surfaces[request] === surfaceIndex);
-    for (const requestIndices of planBatches(shard, order, BATCH_CANDIDATES)) {
+    for (const requestIndices of planBatches(shard, order, { candidates: BATCH_CANDIDATES })) {
       if (encodedRows >= options.candidates) break;
       options.stopIfAsked();
       const batch = createBatch(shard, requestIndices, manifest.encoders.surfaces.length);
