@@ -4,6 +4,7 @@ import type { Feeds } from './check/run-graph.js';
 import { constant, input, parameter, scalar } from './inputs.js';
 import { abs } from './ops/abs.js';
 import { add } from './ops/add.js';
+import { attention } from './ops/attention.js';
 import { cast } from './ops/cast.js';
 import { clip } from './ops/clip.js';
 import { greater } from './ops/comparison.js';
@@ -13,6 +14,7 @@ import { erf } from './ops/erf.js';
 import { exp } from './ops/exp.js';
 import { gather, scatterRows } from './ops/gather.js';
 import { gelu } from './ops/gelu.js';
+import { groupRows, ungroupRows } from './ops/group-rows.js';
 import { layerNorm } from './ops/layer-norm.js';
 import { log } from './ops/log.js';
 import { matmul } from './ops/matmul.js';
@@ -141,6 +143,23 @@ check('matmul', 'symbolic batches by one matrix', [[2, 3, 4], [4, 2]], ([x, y]) 
   declared: [['requests', 3, 4], [4, 2]],
 });
 
+check('matmul', 'scaled', [[2, 3, 4], [4, 2]], ([x, y]) => matmul(x!, y!, { scale: 0.3 }));
+check('matmul', 'scaled, both transposed', [[4, 3], [2, 4]], ([x, y]) => matmul(x!, y!, { transposeA: true, transposeB: true, scale: -2 }));
+
+const attended = [[2, 2, 3, 2], [2, 2, 4, 2], [2, 2, 4, 2]];
+check('attention', 'without biases', attended, ([q, k, v]) => attention(q!, k!, v!, { scale: 0.7 }));
+check('attention', 'learned biases of several shapes', [...attended, [3, 4], [2, 1, 1, 4]], ([q, k, v, position, key]) =>
+  attention(q!, k!, v!, { scale: 0.5, biases: [position!, key!] }),
+);
+const hiddenKeys = { values: [0, -1e9, 0, 0, 0, 0, 0, -1e9], shape: [2, 1, 1, 4], dtype: 'float32' as const };
+check(
+  'attention',
+  'hidden keys, symbolic dims',
+  attended,
+  ([q, k, v]) => reduceSum(square(attention(q!, k!, v!, { scale: 0.5, biases: [input('hide', 'float32', ['requests', 1, 1, 'keys'])] })), [0, 2]),
+  { declared: [['requests', 2, 'queries', 2], ['requests', 2, 'keys', 2], ['requests', 2, 'keys', 2]], feeds: { hide: hiddenKeys }, dtype: 'float32' },
+);
+
 check('transpose', 'three axes', [[2, 3, 4]], ([x]) => transpose(x!, [2, 0, 1]));
 check('unsqueeze', 'two axes', [[2, 3]], ([x]) => unsqueeze(x!, [0, -1]));
 check('squeeze', 'two axes', [[1, 3, 1]], ([x]) => squeeze(x!, [0, 2]));
@@ -186,6 +205,22 @@ check('gather', 'rows of rank 0', [[3]], ([x]) => gather(x!, rows([2, 0, 2, 1], 
 check('gather', 'rows of rank 2', [[3, 2, 2]], ([x]) => gather(x!, rows([2, 0, 2], [3])));
 check('gather', 'a symbolic number of rows', [[3, 2]], ([x]) => gather(x!, rows([2, 0, 2], [3])), { declared: [['table', 2]] });
 check('scatterRows', 'few rows', [[5, 2]], ([x]) => scatterRows(x!, rows([2, 0, 2, 1, 2], [5]), constant(Array(6).fill(0), x!.dtype, [3, 2])));
+
+const int32 = (values: number[], shape: readonly number[]): Tensor => constant(values, 'int32', shape);
+// Rows 0, 3 and 1 in one rectangle, 4 in another; row 2 has no place in the partial ones.
+const partialGroups = { sources: [int32([0, -1, 3, 1], [2, 2]), int32([4], [1])], places: int32([0, 3, -1, 2, 4], [5]), partial: true };
+const wholeGroups = { sources: [int32([0, -1, 3, 1], [2, 2]), int32([4, 2, -1], [1, 3])], places: int32([0, 3, 5, 2, 4], [5]), partial: false };
+/** Values at padding are no result: they may be any row's, so a loss leaves them out. */
+const paddingOut = (parts: readonly Tensor[], dtype: DType): Tensor =>
+  concat([mul(parts[0]!, constant([1, 0, 1, 1], dtype, [2, 2, 1])), mul(parts[1]!, constant([1, 1, 0], dtype, [1, 3, 1]))].map((one, index) => reshape(one, [index === 0 ? 4 : 3, 2])), 0);
+check('groupRows', 'zero padding, a row without a place', [[5, 2]], ([x]) => {
+  const [first, second] = groupRows(x!, partialGroups, 'zero');
+  return concat([reshape(square(first!), [4, 2]), second!], 0);
+});
+check('groupRows', 'any padding', [[5, 2]], ([x], dtype) => paddingOut(groupRows(x!, wholeGroups, 'any').map(square), dtype));
+check('groupRows', 'one group unused', [[5, 2]], ([x]) => reshape(groupRows(x!, partialGroups, 'zero')[0]!, [4, 2]));
+check('ungroupRows', 'every row has a place', [[2, 2, 2], [1, 3, 2]], ([a, b]) => ungroupRows([a!, b!], wholeGroups));
+check('ungroupRows', 'a row without a place', [[2, 2, 2], [1, 2]], ([a, b]) => ungroupRows([a!, b!], partialGroups));
 
 const segmentInputs = (dtype: DType): [Tensor, { slots: Tensor; mask: Tensor }] => [
   rows([0, 0, 0, 2, 3, 3], [6]),
@@ -238,7 +273,7 @@ describe('gradients equal finite differences', () => {
     });
   }
 
-  for (const testCase of CASES.filter(({ kind }) => kind === 'matmul' || kind === 'gather')) {
+  for (const testCase of CASES.filter(({ kind }) => ['matmul', 'gather', 'attention'].includes(kind))) {
     it(`${testCase.kind}: ${testCase.title}, with contrib ops`, async () => {
       const prepared = prepare({ ...testCase, dtype: 'float32' });
       expect(await checkGradients(prepared, { level: 'disabled', allowContrib: true })).toEqual([]);

@@ -3,6 +3,7 @@ import type { OpDefinition } from './definition.js';
 import { GraphError } from './errors.js';
 import { absDefinition } from './ops/abs.js';
 import { addDefinition } from './ops/add.js';
+import { attentionDefinition } from './ops/attention.js';
 import { castDefinition } from './ops/cast.js';
 import { clipDefinition } from './ops/clip.js';
 import { equalDefinition, greaterDefinition } from './ops/comparison.js';
@@ -12,6 +13,7 @@ import { erfDefinition } from './ops/erf.js';
 import { expDefinition } from './ops/exp.js';
 import { gatherDefinition, scatterRowsDefinition } from './ops/gather.js';
 import { geluDefinition } from './ops/gelu.js';
+import { groupRowsDefinition, ungroupRowsDefinition } from './ops/group-rows.js';
 import { layerNormDefinition } from './ops/layer-norm.js';
 import { logDefinition } from './ops/log.js';
 import { matmulDefinition } from './ops/matmul.js';
@@ -45,6 +47,7 @@ import { zerosLikeDefinition } from './ops/zeros-like.js';
 const DEFINITIONS: readonly OpDefinition[] = [
   absDefinition,
   addDefinition,
+  attentionDefinition,
   broadcastRowsDefinition,
   castDefinition,
   clipDefinition,
@@ -57,6 +60,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   gatherDefinition,
   geluDefinition,
   greaterDefinition,
+  groupRowsDefinition,
   layerNormDefinition,
   logDefinition,
   matmulDefinition,
@@ -89,6 +93,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   subDefinition,
   tanhDefinition,
   transposeDefinition,
+  ungroupRowsDefinition,
   unsqueezeDefinition,
   whereDefinition,
   zerosLikeDefinition,

@@ -2,15 +2,17 @@ import type { Emitter, OpDefinition } from '../definition.js';
 import { requireSameDType } from '../elementwise.js';
 import { GraphError } from '../errors.js';
 import { broadcastShapes, describeTensor, dimProduct } from '../shapes.js';
-import { booleanAttribute, makeNode } from '../tensor.js';
+import { booleanAttribute, makeNode, numberAttribute } from '../tensor.js';
 import type { Dim, Tensor } from '../tensor.js';
 import { sumTo } from './reduce-sum.js';
 import { reshape } from './reshape.js';
 
-/** Which operands of `matmul` are used with their last two axes swapped. */
+/** Which operands of `matmul` are used with their last two axes swapped, and what the product is multiplied by. */
 export interface MatmulOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
+  /** Default 1. */
+  readonly scale?: number;
 }
 
 const describe = (tensor: Tensor, transposed: boolean): string => `${describeTensor(tensor)}${transposed ? ' transposed' : ''}`;
@@ -20,7 +22,7 @@ const describe = (tensor: Tensor, transposed: boolean): string => `${describeTen
  * @throws GraphError `shape` when the inner dims differ or an operand has rank below 2.
  */
 export const matmul = (a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor => {
-  const { transposeA = false, transposeB = false } = options;
+  const { transposeA = false, transposeB = false, scale = 1 } = options;
   const dtype = requireSameDType('matmul', [a, b]);
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw new GraphError('shape', `matmul: ${describeTensor(a)} and ${describeTensor(b)} need rank 2 or more`);
@@ -34,7 +36,7 @@ export const matmul = (a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     );
   }
   const batch = broadcastShapes('matmul', [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
-  return makeNode('matmul', dtype, [...batch, rows, columns], [a, b], { transposeA, transposeB });
+  return makeNode('matmul', dtype, [...batch, rows, columns], [a, b], { transposeA, transposeB, scale });
 };
 
 const matrixDims = (tensor: Tensor, transposed: boolean): [Dim, Dim] => {
@@ -52,25 +54,24 @@ export const matmulDefinition: OpDefinition = {
   gradient: (node, gradient) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const [transposeA, transposeB] = [booleanAttribute(node, 'transposeA'), booleanAttribute(node, 'transposeB')];
+    const scale = numberAttribute(node, 'scale');
     const ofA = transposeA
-      ? matmul(b, gradient, { transposeA: transposeB, transposeB: true })
-      : matmul(gradient, b, { transposeB: !transposeB });
+      ? matmul(b, gradient, { transposeA: transposeB, transposeB: true, scale })
+      : matmul(gradient, b, { transposeB: !transposeB, scale });
     const flat = b.shape.length === 2 && a.shape.length > 2 && !transposeA;
     const [left, right] = flat ? [flattened(a), flattened(gradient)] : [a, gradient];
     const ofB = transposeB
-      ? matmul(right, left, { transposeA: true, transposeB: transposeA })
-      : matmul(left, right, { transposeA: !transposeA });
+      ? matmul(right, left, { transposeA: true, transposeB: transposeA, scale })
+      : matmul(left, right, { transposeA: !transposeA, scale });
     return [sumTo(ofA, a.shape), sumTo(ofB, b.shape)];
   },
   emit: (node, emitter) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    const [transposeA, transposeB] = [booleanAttribute(node, 'transposeA'), booleanAttribute(node, 'transposeB')];
-    // ONNX Runtime has FusedMatMul on the CPU for single precision alone.
-    if (emitter.allowContrib && (transposeA || transposeB) && node.dtype === 'float32') {
-      const flags = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 } };
-      return emitter.node('FusedMatMul', [emitter.value(a), emitter.value(b)], flags, 'com.microsoft');
-    }
-    return emitter.node('MatMul', [emitOperand(a, transposeA, emitter), emitOperand(b, transposeB, emitter)]);
+    return emitProduct(a, b, {
+      transposeA: booleanAttribute(node, 'transposeA'),
+      transposeB: booleanAttribute(node, 'transposeB'),
+      scale: numberAttribute(node, 'scale'),
+    }, emitter);
   },
 };
 
@@ -79,4 +80,16 @@ const emitOperand = (tensor: Tensor, transposed: boolean, emitter: Emitter): str
   const perm = tensor.shape.map((_, axis) => axis);
   perm.push(...perm.splice(-2).reverse());
   return emitter.node('Transpose', [emitter.value(tensor)], { perm: { ints: perm } });
+};
+
+/** Emits scale · a·b as one node where ONNX Runtime has it. */
+export const emitProduct = (a: Tensor, b: Tensor, options: Required<MatmulOptions>, emitter: Emitter): string => {
+  const { transposeA, transposeB, scale } = options;
+  // ONNX Runtime has FusedMatMul on the CPU for single precision alone.
+  if (emitter.allowContrib && (transposeA || transposeB || scale !== 1) && a.dtype === 'float32') {
+    const attributes = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, ...(scale === 1 ? {} : { alpha: { float: scale } }) };
+    return emitter.node('FusedMatMul', [emitter.value(a), emitter.value(b)], attributes, 'com.microsoft');
+  }
+  const product = emitter.node('MatMul', [emitOperand(a, transposeA, emitter), emitOperand(b, transposeB, emitter)]);
+  return scale === 1 ? product : emitter.node('Mul', [product, emitter.constant([scale], a.dtype, [])]);
 };
