@@ -12,7 +12,7 @@ import { topologicalOrder } from './traverse.js';
 const isLeaf = (node: Tensor): boolean => node.kind === 'input' || node.kind === 'parameter' || node.kind === 'constant';
 
 /** Nodes of the order whose value depends on any of `wrt` through ops that pass gradients. */
-const dependents = (order: readonly Tensor[], wrt: readonly Tensor[]): Set<Tensor> => {
+export const dependents = (order: readonly Tensor[], wrt: readonly Tensor[]): Set<Tensor> => {
   const found = new Set<Tensor>(wrt);
   for (const node of order) {
     if (found.has(node) || isLeaf(node) || !node.inputs.some((tensor) => found.has(tensor))) continue;
