@@ -187,7 +187,7 @@ export type SplitConfig =
   /** Fractions of the time-ordered requests, of all surfaces together. Default 0.1 and 0.1. */
   | { readonly validation: number; readonly test: number };
 
-export interface ModelConfig<T extends string = string> {
+export interface ModelConfig<T extends string = string, F extends string = string> {
   /** `separate`: a model per surface on its own features. `unified`: one for all. `linear`: logistic regression per surface. */
   readonly preset: 'separate' | 'unified' | 'linear';
   /** Default width 16. */
@@ -200,19 +200,91 @@ export interface ModelConfig<T extends string = string> {
   readonly tower?: readonly number[];
   /** Fraction of hidden units dropped in training. Default 0. */
   readonly dropout?: number;
+  /** Reads event sequences with a Transformer, once per request. Without it they are only pooled. */
+  readonly transformer?: TransformerConfig<F>;
+  /** DCNv2 projection of what the Transformer gives to a small representation before crossing and towers. Default: none. */
+  readonly projection?: ProjectionConfig;
+  /** Mixture of experts between the crossing and the towers (MMoE). Without it the shared `mlp` stands there alone. */
+  readonly experts?: ExpertsConfig;
+  /** Features that one surface alone has skip the trunk and enter that surface's tower. Default false. */
+  readonly lateFusion?: boolean;
+  /** `fixed` weights of tasks, or learned from each task's uncertainty (Kendall et al. 2018). Default `fixed`. */
+  readonly taskWeighting?: 'fixed' | 'uncertainty';
   readonly training?: TrainingConfig<T>;
+}
+
+export interface TransformerConfig<F extends string = string> {
+  /** Sequence features it reads. Default: all. */
+  readonly sequences?: readonly F[];
+  /** Default 2. */
+  readonly layers?: number;
+  /** Width of a token. Default 64. */
+  readonly width?: number;
+  /** Attention heads; they divide `width`. Default 2. */
+  readonly heads?: number;
+  /** Hidden units of each layer's feed-forward part. Default `2 · width`. */
+  readonly feedForward?: number;
+  /** Whether an event sees only earlier events, or all. Default `causal`. */
+  readonly attention?: 'causal' | 'full';
+  /**
+   * How a token knows its place: `learned` by its distance from the newest event, `time` by the embedding of its time gap
+   * alone (the sequence needs a `time_gap` field), or `none`. Default `learned`.
+   */
+  readonly positions?: 'learned' | 'time' | 'none';
+  /**
+   * What is read from the encoded history: `candidate` attends to it from each candidate, `newest` takes the newest event's
+   * token once per request. Default `both`.
+   */
+  readonly read?: 'candidate' | 'newest' | 'both';
+  /** Keep the pooled sequence beside it as a request-side feature. Default true. */
+  readonly pooled?: boolean;
+  /** Fraction dropped of each sub-layer's output in training. Default: the model's. */
+  readonly dropout?: number;
+}
+
+export interface ProjectionConfig {
+  /** Default 32. */
+  readonly width?: number;
+  /** DCNv2 layers before the projection. Default 1. */
+  readonly layers?: number;
+  /** Rank of each layer; full when left out. */
+  readonly rank?: number;
+  /** Above 1: a gated mixture of that many low-rank DCNv2 layers (needs `rank`). Default 1. */
+  readonly experts?: number;
+}
+
+export interface ExpertsConfig {
+  /** Default 4. */
+  readonly count?: number;
+  /** Dense layers, or one low-rank DCNv2 layer followed by them. Default `mlp`. */
+  readonly kind?: 'mlp' | 'cross';
+  /** Hidden sizes of an expert. Default [64]. */
+  readonly hidden?: readonly number[];
+  /** Rank of the DCNv2 layer of `cross` experts. Default 16. */
+  readonly rank?: number;
 }
 
 export interface TrainingConfig<T extends string = string> {
   readonly seed?: number;
-  /** Candidates per batch. Default 2048. */
+  /** Candidates per batch, at most. Default 2048. */
   readonly batchSize?: number;
+  /** Requests per batch, at most. Default: no bound of its own. */
+  readonly batchRequests?: number;
+  /** Sequence tokens per batch, at most. Default: what keeps a step's activations within 512 MB. */
+  readonly batchTokens?: number;
+  /**
+   * Expand every request-side input to its candidates before the step: what request-level broadcasting saves. The losses
+   * are the same. Default false.
+   */
+  readonly expand?: boolean;
   /** Default 1. */
   readonly epochs?: number;
   /** Of dense parameters (AdamW). Default 1e-3. */
   readonly learningRate?: number;
-  /** Of embedding rows (row-wise Adagrad). Default 0.05. */
+  /** Of embedding rows. Default 0.05. */
   readonly embeddingLearningRate?: number;
+  /** Of embedding rows: row-wise Adagrad (default), Adam, or SGD; FBGEMM's semantics. */
+  readonly embeddingOptimizer?: 'adagrad' | 'adam' | 'sgd';
   readonly optimizer?: 'adam' | 'adamw';
   /** Steps over which the learning rate rises from 0. Default 100. */
   readonly warmupSteps?: number;
@@ -229,6 +301,8 @@ export interface TrainingConfig<T extends string = string> {
   readonly earlyStopping?: { readonly metric?: 'logLoss' | 'auc' | 'gauc'; readonly task?: T; readonly patience?: number } | false;
   /** Evaluations per epoch. Default 1. */
   readonly evaluationsPerEpoch?: number;
+  /** Minutes between checkpoints that a killed run resumes from, beside those at every evaluation. Default 10. */
+  readonly checkpointMinutes?: number;
   /** Threads of the engine. Default: the machine's, at most 8. */
   readonly threads?: number;
 }
@@ -254,8 +328,8 @@ export interface ProjectConfig<S extends string = string, F extends string = str
     /** Column with the true probability of `task` (simulated data only): kept for evaluation, never a feature. */
     readonly truth?: Readonly<Partial<Record<NoInfer<T>, string>>>;
   };
-  /** Models that `onefold train NAME` knows. Default: `separate`, `unified` and `linear`, each with its preset. */
-  readonly models?: Readonly<Record<string, ModelConfig<NoInfer<T>>>>;
+  /** Models that `onefold train NAME` knows. Default: `separate`, `unified` and `linear`, each with its preset, and `full`. */
+  readonly models?: Readonly<Record<string, ModelConfig<NoInfer<T>, NoInfer<F>>>>;
   readonly training?: TrainingConfig<NoInfer<T>>;
 }
 
@@ -367,15 +441,40 @@ export interface Model {
   readonly mlp: readonly number[];
   readonly tower: readonly number[];
   readonly dropout: number;
+  readonly transformer: Transformer | undefined;
+  readonly projection: { readonly width: number; readonly layers: number; readonly rank: number | undefined; readonly experts: number } | undefined;
+  readonly experts: { readonly count: number; readonly kind: 'mlp' | 'cross'; readonly hidden: readonly number[]; readonly rank: number } | undefined;
+  readonly lateFusion: boolean;
+  readonly taskWeighting: 'fixed' | 'uncertainty';
   readonly training: Training;
+}
+
+export interface Transformer {
+  /** Names of sequence features; undefined: all. */
+  readonly sequences: readonly string[] | undefined;
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly feedForward: number;
+  readonly attention: 'causal' | 'full';
+  readonly positions: 'learned' | 'time' | 'none';
+  readonly read: 'candidate' | 'newest' | 'both';
+  readonly pooled: boolean;
+  readonly dropout: number;
 }
 
 export interface Training {
   readonly seed: number;
   readonly batchSize: number;
+  /** Infinity: no bound of its own. */
+  readonly batchRequests: number;
+  /** Undefined: from the model's bytes per token. */
+  readonly batchTokens: number | undefined;
+  readonly expand: boolean;
   readonly epochs: number;
   readonly learningRate: number;
   readonly embeddingLearningRate: number;
+  readonly embeddingOptimizer: 'adagrad' | 'adam' | 'sgd';
   readonly optimizer: 'adam' | 'adamw';
   readonly warmupSteps: number;
   readonly decay: 'constant' | 'linear' | 'cosine';
@@ -385,5 +484,6 @@ export interface Training {
   readonly clipNorm: number;
   readonly earlyStopping: { readonly metric: 'logLoss' | 'auc' | 'gauc'; readonly task: string; readonly patience: number } | undefined;
   readonly evaluationsPerEpoch: number;
+  readonly checkpointMinutes: number;
   readonly threads: number;
 }

@@ -1,13 +1,17 @@
 /** Models and their training with the defaults filled in. */
 import { availableParallelism } from 'node:os';
-import type { Model, ModelConfig, ProjectConfig, Training, TrainingConfig } from './project.js';
+import type { Model, ModelConfig, ProjectConfig, Training, TrainingConfig, Transformer, TransformerConfig } from './project.js';
 
 const DEFAULT_TRAINING: Omit<Training, 'threads' | 'earlyStopping'> = {
   seed: 1,
   batchSize: 2048,
+  batchRequests: Infinity,
+  batchTokens: undefined,
+  expand: false,
   epochs: 1,
   learningRate: 1e-3,
   embeddingLearningRate: 0.05,
+  embeddingOptimizer: 'adagrad',
   optimizer: 'adamw',
   warmupSteps: 100,
   decay: 'cosine',
@@ -16,14 +20,15 @@ const DEFAULT_TRAINING: Omit<Training, 'threads' | 'earlyStopping'> = {
   embeddingWeightDecay: 0,
   clipNorm: 10,
   evaluationsPerEpoch: 1,
+  checkpointMinutes: 10,
 };
 
 /** The options that are set: one set to `undefined` does not hide the one under it. */
-const present = (training: TrainingConfig | undefined): TrainingConfig =>
-  Object.fromEntries(Object.entries(training ?? {}).filter(([, value]) => value !== undefined));
+const present = <T extends object>(options: T | undefined): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
+  Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined)) as Partial<{ [K in keyof T]: Exclude<T[K], undefined> }>;
 
 const resolveTraining = (project: TrainingConfig | undefined, model: TrainingConfig | undefined, firstTask: string): Training => {
-  const { earlyStopping, ...declared } = { ...present(project), ...present(model) };
+  const { earlyStopping, ...declared } = { ...present<TrainingConfig>(project), ...present<TrainingConfig>(model) };
   return {
     ...DEFAULT_TRAINING,
     threads: Math.min(8, availableParallelism()),
@@ -39,6 +44,23 @@ const resolveTraining = (project: TrainingConfig | undefined, model: TrainingCon
   };
 };
 
+const resolveTransformer = (transformer: TransformerConfig, dropout: number): Transformer => {
+  const width = transformer.width ?? 64;
+  return {
+    layers: 2,
+    heads: 2,
+    attention: 'causal',
+    positions: 'learned',
+    read: 'both',
+    pooled: true,
+    dropout,
+    ...present(transformer),
+    width,
+    feedForward: transformer.feedForward ?? 2 * width,
+    sequences: transformer.sequences,
+  };
+};
+
 const resolveModel = (name: string, model: ModelConfig, project: TrainingConfig | undefined, firstTask: string): Model => ({
   name,
   preset: model.preset,
@@ -47,6 +69,14 @@ const resolveModel = (name: string, model: ModelConfig, project: TrainingConfig 
   mlp: model.mlp ?? [128, 64],
   tower: model.tower ?? [32],
   dropout: model.dropout ?? 0,
+  transformer: model.transformer === undefined ? undefined : resolveTransformer(model.transformer, model.dropout ?? 0),
+  projection:
+    model.projection === undefined
+      ? undefined
+      : { width: 32, layers: 1, experts: 1, ...present(model.projection), rank: model.projection.rank },
+  experts: model.experts === undefined ? undefined : { count: 4, kind: 'mlp', hidden: [64], rank: 16, ...present(model.experts) },
+  lateFusion: model.lateFusion ?? false,
+  taskWeighting: model.taskWeighting ?? 'fixed',
   training: resolveTraining(project, model.training, firstTask),
 });
 

@@ -183,9 +183,13 @@ const training = strict({
     .max(4294967295, { error: 'a whole number from 0 to 4294967295' })
     .optional(),
   batchSize: whole(1).optional(),
+  batchRequests: whole(1).optional(),
+  batchTokens: whole(1).optional(),
+  expand: z.boolean({ error: 'true or false' }).optional(),
   epochs: whole(1).optional(),
   learningRate: above(0, 'a number above 0').optional(),
   embeddingLearningRate: above(0, 'a number above 0').optional(),
+  embeddingOptimizer: oneOf('adagrad', 'adam', 'sgd').optional(),
   optimizer: oneOf('adam', 'adamw').optional(),
   warmupSteps: whole(0).optional(),
   decay: oneOf('constant', 'linear', 'cosine').optional(),
@@ -203,10 +207,39 @@ const training = strict({
     )
     .optional(),
   evaluationsPerEpoch: whole(1).optional(),
+  checkpointMinutes: above(0, 'a number above 0').optional(),
   threads: whole(1).optional(),
 });
 
 const layers = list(whole(1, 'a whole number ≥ 1 (units of a layer)'), 'a list of layer sizes');
+
+const dropoutRate = numberIn(0, 1, 'a fraction from 0 to below 1').lt(1, { error: 'a fraction from 0 to below 1' });
+
+const transformer = strict(
+  {
+    sequences: list(name, 'a list of sequence features').optional(),
+    layers: whole(1).optional(),
+    width: whole(1).optional(),
+    heads: whole(1).optional(),
+    feedForward: whole(1).optional(),
+    attention: oneOf('causal', 'full').optional(),
+    positions: oneOf('learned', 'time', 'none').optional(),
+    read: oneOf('candidate', 'newest', 'both').optional(),
+    pooled: z.boolean({ error: 'true or false' }).optional(),
+    dropout: dropoutRate.optional(),
+  },
+  '{ layers, width, heads, … }',
+);
+
+const projection = strict(
+  { width: whole(1).optional(), layers: whole(1).optional(), rank: whole(1).optional(), experts: whole(1).optional() },
+  '{ width, layers, rank, experts }',
+);
+
+const experts = strict(
+  { count: whole(1).optional(), kind: oneOf('mlp', 'cross').optional(), hidden: layers.optional(), rank: whole(1).optional() },
+  '{ count, kind, hidden, rank }',
+);
 
 const model = strict({
   preset: oneOf('separate', 'unified', 'linear'),
@@ -214,7 +247,12 @@ const model = strict({
   cross: strict({ layers: whole(0).optional(), rank: whole(1).optional() }, '{ layers, rank }').optional(),
   mlp: layers.optional(),
   tower: layers.optional(),
-  dropout: numberIn(0, 1, 'a fraction from 0 to below 1').lt(1, { error: 'a fraction from 0 to below 1' }).optional(),
+  dropout: dropoutRate.optional(),
+  transformer: transformer.optional(),
+  projection: projection.optional(),
+  experts: experts.optional(),
+  lateFusion: z.boolean({ error: 'true or false' }).optional(),
+  taskWeighting: oneOf('fixed', 'uncertainty').optional(),
   training: training.optional(),
 });
 

@@ -91,7 +91,7 @@ const groupOf = (surfaces: readonly string[], seen: Batch[] = []): ScoredGroup =
     fusedTables: [],
     blocks: [],
     dense: [],
-    dropout: [],
+    dropout: [], sequences: [],
   };
   return {
     layout,

@@ -114,7 +114,7 @@ const runTrainingGraph = async (trained: ModelGraph): Promise<Float32Array> => {
     'dense.candidate': float(candidates.price.map((price, index) => [...present([price]), ...present(candidates.creative[index]!)])),
   };
   for (const block of trained.layout.blocks) {
-    const count = block.side === 'request' ? 3 : 5;
+    const count = block.rows === 'request' ? 3 : 5;
     feeds[block.name] = float(Array.from({ length: count }, (_, index) => blockRow(block, index)));
   }
   for (const mask of trained.layout.dropout) feeds[mask.name] = new OrtTensor('float32', new Float32Array(mask.width).fill(1), [1, mask.width]);

@@ -17,11 +17,14 @@ import { sigmoid } from '../graph/ops/sigmoid.js';
 import { slice } from '../graph/ops/slice.js';
 import { sub } from '../graph/ops/sub.js';
 import { where } from '../graph/ops/where.js';
-import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout, type TableSlice } from '../model/layout.js';
+import { dimProduct } from '../graph/shapes.js';
+import { INPUT, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout, type SequenceLayout, type TableSlice } from '../model/layout.js';
 import type { BlockInputs } from '../model/inputs.js';
-import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
+import { POSITION_COLUMN, SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
 import { forward } from '../model/presets.js';
 import { Scope } from '../model/scope.js';
+import type { SequenceFrame } from '../model/sequence-frame.js';
+import { absentSequence, paddedFrame, paddedSequence, type PaddedSequence } from './padded-frame.js';
 
 /** Name of the graph input with each request's view-type index (int64 [requests]). */
 export const VIEW_TYPE_INPUT = 'view_type';
@@ -61,11 +64,11 @@ export interface ServingGraphOptions {
 
 const rowsOf = (side: Side): string => (side === 'request' ? 'requests' : 'candidates');
 
-/** An id column's input int64 `[rows]`; an ids column's int64 `[rows, length]`, padded with −1. */
+/** An id column's input int64 `[rows]`; an ids column's int64 `[rows, length]`, padded with −1; the fields of a sequence are equally long. */
 const idInput = (column: ColumnState): Tensor =>
   column.kind === 'id'
     ? input(column.name, 'int64', [rowsOf(column.side)])
-    : input(column.name, 'int64', [rowsOf(column.side), `length:${column.name}`]);
+    : input(column.name, 'int64', [rowsOf(column.side), `length:${column.feature}`]);
 
 /** Pools the rows of a padded id list `[rows, length]`; an empty list gives zeros, as the training kernel does. */
 const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['pooling'], 'single'>, width: number): Tensor => {
@@ -98,6 +101,7 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
     return sub(rows, rows);
   };
   const repeatRow = (row: Tensor, side: Side): Tensor => gather(row, zeroIndex(side));
+  const sequences = new Map<string, PaddedSequence>();
   const sliceOf = ({ width }: LookupBlock, slot: LookupSlot): TableSlice =>
     layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.base === slot.base)!;
   const tableOf = (block: LookupBlock, slot: LookupSlot): Tensor => {
@@ -109,23 +113,48 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
     const table = sliceOf(block, slot).name;
     const name = `row.${table}.${row}`;
     fixedRows.set(name, { name, table, width: block.width, row });
-    return repeatRow(parameter(name, [1, block.width]), block.side);
+    return parameter(name, [1, block.width]);
+  };
+  const useColumn = (name: string): ColumnState | undefined => {
+    const column = columns.get(name)!;
+    if (!column.surfaces.includes(surface)) return undefined;
+    used.set(column.name, column);
+    return column;
+  };
+  /** The shape of a sequence; where the surface lacks it, every request has one event of absent rows. */
+  const sequenceOf = (sequence: SequenceLayout): PaddedSequence => {
+    const known = sequences.get(sequence.name);
+    if (known !== undefined) return known;
+    const column = useColumn(sequence.column);
+    const own = column === undefined ? absentSequence(input(VIEW_TYPE_INPUT, 'int64', ['requests'])) : paddedSequence(idInput(column));
+    sequences.set(sequence.name, own);
+    return own;
+  };
+  /** One row a token, `[requests · length, width]`; padding reads any row, which attention never looks at. */
+  const tokenLookup = (block: LookupBlock, slot: LookupSlot): Tensor => {
+    const sequence = layout.sequences.find(({ name }) => block.rows === `tokens:${name}`)!;
+    const { length, distance } = sequenceOf(sequence);
+    const flat = (ids: Tensor): Tensor => reshape(ids, [dimProduct(['requests', length])]);
+    if (slot.column === POSITION_COLUMN) return gather(tableOf(block, slot), flat(cast(distance, 'int64')));
+    const column = useColumn(slot.column);
+    if (column === undefined) return repeatRow(fixedRow(block, slot, ABSENT_ROW), 'request');
+    return gather(tableOf(block, slot), flat(maximum(idInput(column), constant([0], 'int64', [1, 1]))));
   };
   const lookup = (block: LookupBlock, slot: LookupSlot): Tensor => {
+    if (block.rows !== 'request' && block.rows !== 'candidate') return tokenLookup(block, slot);
     if (slot.column === VIEW_TYPE_COLUMN) return gather(tableOf(block, slot), input(VIEW_TYPE_INPUT, 'int64', ['requests']));
-    if (slot.column === SURFACE_COLUMN) return fixedRow(block, slot, encoders.surfaces.indexOf(surface));
-    const column = columns.get(slot.column)!;
-    if (!column.surfaces.includes(surface)) return fixedRow(block, slot, ABSENT_ROW);
-    used.set(column.name, column);
+    if (slot.column === SURFACE_COLUMN) return repeatRow(fixedRow(block, slot, encoders.surfaces.indexOf(surface)), block.rows);
+    const column = useColumn(slot.column);
+    if (column === undefined) return repeatRow(fixedRow(block, slot, ABSENT_ROW), block.rows);
     const table = tableOf(block, slot);
     return slot.pooling === 'single' ? gather(table, idInput(column)) : pooledRows(table, idInput(column), slot.pooling, block.width);
   };
   const denseParts = (block: DenseBlock): Tensor[] =>
     block.slots.map((slot) => {
       const column = columns.get(slot.column)!;
-      if (!column.surfaces.includes(surface)) return repeatRow(constant(new Float32Array(slot.size), 'float32', [1, slot.size]), block.side);
+      if (!column.surfaces.includes(surface)) return repeatRow(constant(new Float32Array(slot.size), 'float32', [1, slot.size]), block.rows);
       used.set(column.name, column);
-      const values = input(column.name, 'float32', [rowsOf(block.side), slot.size - 1]);
+      const values = input(column.name, 'float32', [rowsOf(block.rows), slot.size - 1]);
       // NaN is the only value that differs from itself: it marks what is missing.
       const present = equal(values, values);
       return concat([where(present, values, scalar(0)), slice(cast(present, 'float32'), 1, 0, 1)], 1);
@@ -135,7 +164,8 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
     blocks: layout.blocks.map((block) => join(block.slots.map((slot) => lookup(block, slot)))),
     dense: layout.dense.map((block) => join(denseParts(block))),
   };
-  const logits = forward(Scope.root({ serving: true }), { model, layout, surfaces: [surface], inputs });
+  const frame = (sequence: SequenceLayout): SequenceFrame => paddedFrame(sequence, sequenceOf(sequence));
+  const { logits } = forward(Scope.root({ serving: true }), { model, layout, surfaces: [surface], inputs, frame });
   const outputs = Object.fromEntries(
     layout.tasks.flatMap((task, index) => {
       if (!task.surfaces.includes(surface)) return [];

@@ -8,6 +8,7 @@ import { castDefinition } from './ops/cast.js';
 import { clipDefinition } from './ops/clip.js';
 import { equalDefinition, greaterDefinition } from './ops/comparison.js';
 import { concatDefinition, sizesAlongDefinition, splitDefinition } from './ops/concat.js';
+import { cumulativeSumDefinition } from './ops/cumulative-sum.js';
 import { divDefinition } from './ops/div.js';
 import { erfDefinition } from './ops/erf.js';
 import { expDefinition } from './ops/exp.js';
@@ -52,6 +53,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   castDefinition,
   clipDefinition,
   concatDefinition,
+  cumulativeSumDefinition,
   divDefinition,
   equalDefinition,
   erfDefinition,

@@ -5,6 +5,7 @@ import type { ModelGraph } from './model-graph.js';
 import { planLayout } from './plan-layout.js';
 import { forward } from './presets.js';
 import { Scope } from './scope.js';
+import { raggedFrame } from './sequence-frame.js';
 import type { Priors } from './surface-heads.js';
 
 /** Surface groups a model is trained on: one group of all for `unified`, one per surface otherwise. */
@@ -24,11 +25,15 @@ export const buildModelGraph = (project: Project, encoders: EncoderSet, model: M
   const planned = planLayout(project, encoders, model, surfaces);
   const scope = Scope.root({ serving: false });
   const inputs = blockInputs(planned);
-  const logits = forward(scope, { model, layout: planned, surfaces, inputs, ...(priors === undefined ? {} : { priors }) });
+  const { logits, load } = forward(scope, { model, layout: planned, surfaces, inputs, frame: raggedFrame, ...(priors === undefined ? {} : { priors }) });
+  const uncertainty =
+    model.taskWeighting === 'uncertainty' ? scope.parameter('task_uncertainty', [planned.tasks.length], { type: 'zeros' }, { decay: false }) : undefined;
   return {
     layout: { ...planned, dropout: scope.dropoutInputs },
     parameters: scope.parameters,
     blocks: inputs.blocks,
     logits,
+    ...(load === undefined ? {} : { expertLoad: load }),
+    ...(uncertainty === undefined ? {} : { uncertainty }),
   };
 };

@@ -47,9 +47,9 @@ describe('cross', () => {
     const scope = Scope.root({ serving: false });
     cross({ layers: 1, rank: 2 })(scope, input('x', 'float32', ['candidates', WIDTH]));
     expect(scope.parameters.map(({ spec }) => [spec.name, spec.shape, spec.decay])).toEqual([
-      ['layer0.bias', [WIDTH], false],
       ['layer0.down', [WIDTH, 2], true],
       ['layer0.up', [2, WIDTH], true],
+      ['layer0.bias', [WIDTH], false],
     ]);
   });
 

@@ -2,27 +2,83 @@ import type { Tensor } from '../graph/tensor.js';
 import { add } from '../graph/ops/add.js';
 import { matmul } from '../graph/ops/matmul.js';
 import { mul } from '../graph/ops/mul.js';
-import { featureWidth, type Module } from './scope.js';
+import { softmax } from '../graph/ops/softmax.js';
+import { slice } from '../graph/ops/slice.js';
+import { tanh } from '../graph/ops/tanh.js';
+import { dense } from './dense.js';
+import type { ParameterSpec } from './layout.js';
+import { featureWidth, type Module, type Scope } from './scope.js';
+import { joinSides, multiplySides, type SideFeatures } from './sides.js';
+
+export interface CrossOptions {
+  readonly layers: number;
+  /** W of a layer is the product of two thin matrices of this rank (U·V), as in the paper's low-rank form. */
+  readonly rank?: number | undefined;
+}
+
+const glorot = (rows: number, columns: number): ParameterSpec['initializer'] => ({ type: 'glorot', fanIn: rows, fanOut: columns });
+
+/** `x0 ⊙ (mixed + b) + x`. */
+const crossWith = (scope: Scope, x0: Tensor, x: Tensor, mixed: Tensor): Tensor =>
+  add(mul(x0, add(mixed, scope.parameter('bias', [featureWidth(x0)], { type: 'zeros' }, { decay: false }))), x);
+
+const mix = (scope: Scope, x: Tensor, rank: number | undefined): Tensor => {
+  const width = featureWidth(x);
+  const weight = (name: string, rows: number, columns: number): Tensor => scope.parameter(name, [rows, columns], glorot(rows, columns), { decay: true });
+  return rank === undefined ? matmul(x, weight('weight', width, width)) : matmul(matmul(x, weight('down', width, rank)), weight('up', rank, width));
+};
+
+const laterLayers = (scope: Scope, x0: Tensor, start: Tensor, { layers, rank }: CrossOptions, from: number): Tensor => {
+  let x = start;
+  for (let layer = from; layer < layers; layer += 1) {
+    const own = scope.child(`layer${layer}`);
+    x = crossWith(own, x0, x, mix(own, x, rank));
+  }
+  return x;
+};
+
+/** DCNv2 crossing (Wang et al. 2021, "DCN V2"): `x' = x0 ⊙ (W·x + b) + x`, `layers` times. */
+export const cross =
+  (options: CrossOptions): Module =>
+  (scope, x0) =>
+    laterLayers(scope, x0, x0, options, 0);
+
+/** {@link cross} of both sides' features, with the first layer's product split by side: `[candidates, width of both]`. */
+export const crossSides = (scope: Scope, sides: SideFeatures, { layers, rank }: CrossOptions): Tensor => {
+  const x0 = joinSides(sides);
+  if (layers === 0) return x0;
+  const own = scope.child('layer0');
+  const width = featureWidth(x0);
+  const mixed =
+    rank === undefined
+      ? multiplySides(own, 'weight', sides, width)
+      : matmul(multiplySides(own, 'down', sides, rank), own.parameter('up', [rank, width], glorot(rank, width), { decay: true }));
+  return laterLayers(scope, x0, crossWith(own, x0, x0, mixed), { layers, rank }, 1);
+};
 
 /**
- * DCNv2 crossing (Wang et al. 2021, "DCN V2"): `x' = x0 ⊙ (W·x + b) + x`, `layers` times. With `rank`, W is the product of
- * two thin matrices (U·V), as in the paper's low-rank form.
+ * Mixture of low-rank DCNv2 layers (Wang et al. 2021, section 4.2): `x' = Σ_i G_i(x)·(x0 ⊙ (U_i·g(C_i·g(V_iᵀ·x)) + b)) + x`
+ * with a softmax gate G and g = tanh. The experts' thin products are one wide product each.
  */
-export const cross =
-  (options: { readonly layers: number; readonly rank?: number | undefined }): Module =>
+export const crossMixture =
+  (options: { readonly layers: number; readonly rank: number; readonly experts: number }): Module =>
   (scope, x0) => {
+    const { rank, experts, layers } = options;
     const width = featureWidth(x0);
     let x = x0;
-    for (let layer = 0; layer < options.layers; layer++) {
+    for (let layer = 0; layer < layers; layer += 1) {
       const own = scope.child(`layer${layer}`);
-      const bias = own.parameter('bias', [width], { type: 'zeros' }, { decay: false });
-      const weight = (name: string, rows: number, columns: number): Tensor =>
-        own.parameter(name, [rows, columns], { type: 'glorot', fanIn: rows, fanOut: columns }, { decay: true });
-      const mixed =
-        options.rank === undefined
-          ? matmul(x, weight('weight', width, width))
-          : matmul(matmul(x, weight('down', width, options.rank)), weight('up', options.rank, width));
-      x = add(mul(x0, add(mixed, bias)), x);
+      const down = tanh(matmul(x, own.parameter('down', [width, experts * rank], glorot(width, rank), { decay: true })));
+      const gate = softmax(dense(experts)(own.child('gate'), x), 1);
+      const mixed = Array.from({ length: experts }, (_, expert) => {
+        const expertScope = own.child(`expert${expert}`);
+        const inner = tanh(matmul(slice(down, 1, expert * rank, (expert + 1) * rank), expertScope.parameter('core', [rank, rank], glorot(rank, rank), { decay: true })));
+        // A gate on the thin side costs `rank` products a row where the wide side would cost `width`.
+        const gated = mul(inner, slice(gate, 1, expert, expert + 1));
+        return matmul(gated, expertScope.parameter('up', [rank, width], glorot(rank, width), { decay: true }));
+      }).reduce((sum, term) => add(sum, term));
+      // The gates sum to 1, so that the shared bias needs none.
+      x = crossWith(own, x0, x, mixed);
     }
     return x;
   };

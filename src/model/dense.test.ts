@@ -78,7 +78,7 @@ const gate = (): Module => (scope, features) => mul(features, sigmoid(dense(feat
 describe("a module of one's own", () => {
   it('composes with others, each in its own scope', async () => {
     const { values, feeds, scope } = await run(sequential({ gate: gate(), cross: cross({ layers: 1 }), out: dense(1) }));
-    expect(scope.parameters.map(({ spec }) => spec.name)).toEqual(['gate.gate.weight', 'gate.gate.bias', 'cross.layer0.bias', 'cross.layer0.weight', 'out.weight', 'out.bias']);
+    expect(scope.parameters.map(({ spec }) => spec.name)).toEqual(['gate.gate.weight', 'gate.gate.bias', 'cross.layer0.weight', 'cross.layer0.bias', 'out.weight', 'out.bias']);
     const gated = rows(feeds).map((row) => affine(row, 'gate.gate', feeds).map((value, d) => row[d]! / (1 + Math.exp(-value))));
     const crossed = gated.map((row) => affine(row, 'cross.layer0', feeds).map((value, d) => row[d]! * value + row[d]!));
     expectClose(values, crossed.flatMap((row) => affine(row, 'out', feeds)));

@@ -3,7 +3,8 @@ import { add } from '../graph/ops/add.js';
 import { matmul } from '../graph/ops/matmul.js';
 import { relu } from '../graph/ops/relu.js';
 import type { ParameterSpec } from './layout.js';
-import { featureWidth, type Module } from './scope.js';
+import { featureWidth, type Module, type Scope } from './scope.js';
+import { joinSides, multiplySides, type SideFeatures } from './sides.js';
 
 /** How a bias starts. */
 export const biasStart = (values: readonly number[] | undefined): ParameterSpec['initializer'] => (values === undefined ? { type: 'zeros' } : { type: 'values', values });
@@ -24,11 +25,21 @@ export const sequential =
   (scope, x) =>
     Object.entries(modules).reduce<Tensor>((features, [name, module]) => module(scope.child(name), features), x);
 
+const hiddenLayers = (scope: Scope, start: Tensor, widths: readonly number[], dropout: number, from: number): Tensor =>
+  widths.slice(from).reduce<Tensor>((features, width, index) => scope.dropout(relu(dense(width)(scope.child(`dense${from + index}`), features)), dropout, 'candidate'), start);
+
 /** Dense layers with ReLU and dropout; no layer for an empty list. */
 export const mlp =
   (widths: readonly number[], options: { readonly dropout: number }): Module =>
   (scope, x) =>
-    widths.reduce<Tensor>(
-      (features, width, layer) => scope.dropout(relu(dense(width)(scope.child(`dense${layer}`), features)), options.dropout, 'candidate'),
-      x,
-    );
+    hiddenLayers(scope, x, widths, options.dropout, 0);
+
+/** {@link mlp} of both sides' features, with the first layer's product split by side. */
+export const mlpSides = (scope: Scope, sides: SideFeatures, widths: readonly number[], options: { readonly dropout: number }): Tensor => {
+  const [width] = widths;
+  if (width === undefined) return joinSides(sides);
+  const own = scope.child('dense0');
+  const bias = own.parameter('bias', [width], { type: 'zeros' }, { decay: false });
+  const first = scope.dropout(relu(add(multiplySides(own, 'weight', sides, width), bias)), options.dropout, 'candidate');
+  return hiddenLayers(scope, first, widths, options.dropout, 1);
+};

@@ -9,4 +9,8 @@ export interface ModelGraph {
   readonly blocks: readonly Tensor[];
   /** `[candidates, tasks]`; a task that a surface lacks has logit 0 there. */
   readonly logits: Tensor;
+  /** `[surfaces, tasks · experts]`: sums of gate weights over the rows of each surface, where the model has experts. */
+  readonly expertLoad?: Tensor;
+  /** Parameter `[tasks]`: log variance of each task, where task weights are learned (Kendall et al. 2018). */
+  readonly uncertainty?: Tensor;
 }

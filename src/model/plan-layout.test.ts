@@ -36,10 +36,10 @@ describe('the layout of a unified model', () => {
   });
 
   it('has one lookup block per side and width, slots next to each other', () => {
-    expect(layout.blocks.map(({ name, side, width, blockWidth }) => ({ name, side, width, blockWidth }))).toEqual([
-      { name: 'embedding.request.3', side: 'request', width: 3, blockWidth: 3 },
-      { name: 'embedding.request.4', side: 'request', width: 4, blockWidth: 20 },
-      { name: 'embedding.candidate.4', side: 'candidate', width: 4, blockWidth: 12 },
+    expect(layout.blocks.map(({ name, rows, width, blockWidth }) => ({ name, rows, width, blockWidth }))).toEqual([
+      { name: 'embedding.request.3', rows: 'request', width: 3, blockWidth: 3 },
+      { name: 'embedding.request.4', rows: 'request', width: 4, blockWidth: 20 },
+      { name: 'embedding.candidate.4', rows: 'candidate', width: 4, blockWidth: 12 },
     ]);
     for (const block of layout.blocks) expect(block.slots.map((slot) => slot.offset)).toEqual(block.slots.map((_, index) => index * block.width));
     expect(layout.blocks[1]!.slots.map(({ column, base, rows, pooling }) => [column, base, rows, pooling])).toEqual([
@@ -58,10 +58,10 @@ describe('the layout of a unified model', () => {
 
   it('gives numbers a presence flag each, vectors one behind their numbers', () => {
     expect(layout.dense).toEqual([
-      { name: 'dense.request', side: 'request', blockWidth: 2, slots: [{ column: 'age', kind: 'number', offset: 0, size: 2 }] },
+      { name: 'dense.request', rows: 'request', blockWidth: 2, slots: [{ column: 'age', kind: 'number', offset: 0, size: 2 }] },
       {
         name: 'dense.candidate',
-        side: 'candidate',
+        rows: 'candidate',
         blockWidth: 5,
         slots: [
           { column: 'rank', kind: 'number', offset: 0, size: 2 },

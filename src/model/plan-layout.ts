@@ -1,17 +1,21 @@
 import { OnefoldError } from '../config/errors.js';
 import type { Feature, Model, Project, Side, Task } from '../config/project.js';
 import type { ColumnState, EncoderSet } from '../data/encoder-state.js';
-import type { DenseBlock, DenseSlot, FusedTableLayout, LookupBlock, LookupSlot, ModelLayout } from './layout.js';
+import type { DenseBlock, DenseSlot, FusedTableLayout, LookupBlock, LookupSlot, ModelLayout, RowSpace, SequenceLayout } from './layout.js';
 
 /** Column names of the request's own surface and view-type index, looked up like any feature. */
 export const SURFACE_COLUMN = '@surface';
 export const VIEW_TYPE_COLUMN = '@view_type';
 
+/** Column of a token's distance from the newest event of its history. */
+export const POSITION_COLUMN = '@position';
+
 /** One lookup before widths are grouped and offsets known. */
 interface Lookup {
   readonly column: string;
   readonly table: string;
-  readonly side: Side;
+  readonly rows: RowSpace;
+  readonly late?: string | undefined;
   readonly width: number;
   readonly pooling: LookupSlot['pooling'];
 }
@@ -40,23 +44,48 @@ const planLookups = (project: Project, encoders: EncoderSet, model: Model, surfa
   const linearWidth = model.preset === 'linear' ? tasksOf(project, surfaces).length : undefined;
   const width = linearWidth ?? model.embeddingWidth;
   const lookups: Lookup[] = [];
-  if (surfaces.length > 1) lookups.push({ column: SURFACE_COLUMN, table: SURFACE_COLUMN, side: 'request', width, pooling: 'single' });
+  if (surfaces.length > 1) lookups.push({ column: SURFACE_COLUMN, table: SURFACE_COLUMN, rows: 'request', width, pooling: 'single' });
   const ownViewTypes = encoders.viewTypes.filter((viewType) => surfaces.some((surface) => viewType.startsWith(`${surface}/`)));
-  if (ownViewTypes.length > surfaces.length) lookups.push({ column: VIEW_TYPE_COLUMN, table: VIEW_TYPE_COLUMN, side: 'request', width, pooling: 'single' });
+  if (ownViewTypes.length > surfaces.length) lookups.push({ column: VIEW_TYPE_COLUMN, table: VIEW_TYPE_COLUMN, rows: 'request', width, pooling: 'single' });
+  const sequences = planSequences(project, model, columns);
   for (const column of columns) {
     if (column.kind !== 'id' && column.kind !== 'ids') continue;
-    lookups.push({
-      column: column.name,
-      table: column.table,
-      side: column.side,
-      width: linearWidth ?? declaredWidth(features, column) ?? model.embeddingWidth,
-      pooling: column.kind === 'id' ? 'single' : column.pooling,
-    });
+    const lookup = { column: column.name, table: column.table, width: linearWidth ?? declaredWidth(features, column) ?? model.embeddingWidth };
+    const isRead = sequences.some(({ name }) => name === column.feature);
+    if (isRead) lookups.push({ ...lookup, rows: `tokens:${column.feature}`, pooling: 'single' });
+    if (isRead && model.transformer?.pooled === false) continue;
+    lookups.push({ ...lookup, rows: column.side, late: lateSurface(model, column, surfaces), pooling: column.kind === 'id' ? 'single' : column.pooling });
+  }
+  if (model.transformer?.positions === 'learned') {
+    for (const { name } of sequences) lookups.push({ column: POSITION_COLUMN, table: positionTable(name), rows: `tokens:${name}`, width, pooling: 'single' });
   }
   return lookups;
 };
 
-const tableRows = (encoders: EncoderSet, table: string): number => {
+const positionTable = (sequence: string): string => `${POSITION_COLUMN}.${sequence}`;
+
+/** The surface whose tower alone reads a column: features only, not the sequences that every surface's trunk may read. */
+const lateSurface = (model: Model, column: ColumnState, surfaces: readonly string[]): string | undefined => {
+  const own = column.surfaces.filter((surface) => surfaces.includes(surface));
+  return model.lateFusion && model.preset === 'unified' && surfaces.length > 1 && own.length === 1 ? own[0] : undefined;
+};
+
+/** Sequences that the model's Transformer reads. */
+const planSequences = (project: Project, model: Model, columns: readonly ColumnState[]): SequenceLayout[] => {
+  const { transformer } = model;
+  if (transformer === undefined || model.preset === 'linear') return [];
+  return project.features.flatMap((feature) => {
+    if (feature.kind !== 'sequence' || transformer.sequences?.includes(feature.name) === false) return [];
+    const column = columns.find((one) => one.feature === feature.name);
+    if (column === undefined) return [];
+    const { heads, attention, read } = transformer;
+    return [{ name: feature.name, column: column.name, length: feature.length, heads, attention, readByCandidates: read !== 'newest' }];
+  });
+};
+
+const tableRows = (project: Project, encoders: EncoderSet, table: string): number => {
+  const sequence = project.features.find(({ name }) => table === positionTable(name));
+  if (sequence?.kind === 'sequence') return sequence.length;
   if (table === SURFACE_COLUMN) return encoders.surfaces.length;
   if (table === VIEW_TYPE_COLUMN) return encoders.viewTypes.length;
   const state = encoders.tables.find((one) => one.name === table);
@@ -64,12 +93,12 @@ const tableRows = (encoders: EncoderSet, table: string): number => {
   return state.rows;
 };
 
-const fuseTables = (encoders: EncoderSet, lookups: readonly Lookup[]): FusedTableLayout[] => {
+const fuseTables = (project: Project, encoders: EncoderSet, lookups: readonly Lookup[]): FusedTableLayout[] => {
   const widths = [...new Set(lookups.map((lookup) => lookup.width))].sort((a, b) => a - b);
   return widths.map((width) => {
     let rows = 0;
     const tables = [...new Set(lookups.filter((lookup) => lookup.width === width).map((lookup) => lookup.table))].map((name) => {
-      const slice = { name, base: rows, rows: tableRows(encoders, name) };
+      const slice = { name, base: rows, rows: tableRows(project, encoders, name) };
       rows += slice.rows;
       return slice;
     });
@@ -77,35 +106,53 @@ const fuseTables = (encoders: EncoderSet, lookups: readonly Lookup[]): FusedTabl
   });
 };
 
+/** What blocks are told apart by, in the order they come. */
+const placesOf = (lookups: readonly Lookup[]): { readonly rows: RowSpace; readonly late: string | undefined }[] => {
+  const tokens = [...new Set(lookups.map(({ rows }) => rows))].filter((rows) => rows !== 'request' && rows !== 'candidate');
+  const late = [...new Set(lookups.flatMap((lookup) => lookup.late ?? []))];
+  return [
+    ...SIDES.map((rows) => ({ rows, late: undefined })),
+    ...tokens.map((rows) => ({ rows, late: undefined })),
+    ...late.flatMap((surface) => SIDES.map((rows) => ({ rows, late: surface }))),
+  ];
+};
+
 const SIDES: readonly Side[] = ['request', 'candidate'];
 
+const placeName = (rows: RowSpace, late: string | undefined): string => (late === undefined ? rows : `${rows}.${late}`);
+
 const planBlocks = (lookups: readonly Lookup[], fusedTables: readonly FusedTableLayout[]): LookupBlock[] =>
-  SIDES.flatMap((side) =>
+  placesOf(lookups).flatMap(({ rows, late }) =>
     fusedTables.flatMap((fused): LookupBlock[] => {
       const slots = lookups
-        .filter((lookup) => lookup.side === side && lookup.width === fused.width)
+        .filter((lookup) => lookup.rows === rows && lookup.late === late && lookup.width === fused.width)
         .map((lookup, index): LookupSlot => {
           const table = fused.tables.find((slice) => slice.name === lookup.table)!;
           return { column: lookup.column, base: table.base, rows: table.rows, pooling: lookup.pooling, offset: index * fused.width };
         });
-      return slots.length === 0
-        ? []
-        : [{ name: `embedding.${side}.${fused.width}`, side, width: fused.width, slots, blockWidth: slots.length * fused.width }];
+      if (slots.length === 0) return [];
+      const name = `embedding.${placeName(rows, late)}.${fused.width}`;
+      return [{ name, rows, ...(late === undefined ? {} : { late }), width: fused.width, slots, blockWidth: slots.length * fused.width }];
     }),
   );
 
-const planDense = (columns: readonly ColumnState[]): DenseBlock[] =>
-  SIDES.flatMap((side): DenseBlock[] => {
-    let offset = 0;
-    const slots = columns.flatMap((column): DenseSlot[] => {
-      if (column.side !== side || (column.kind !== 'number' && column.kind !== 'vector')) return [];
-      const size = (column.kind === 'number' ? 1 : column.size) + 1;
-      const slot: DenseSlot = { column: column.name, kind: column.kind, offset, size };
-      offset += size;
-      return [slot];
-    });
-    return slots.length === 0 ? [] : [{ name: `dense.${side}`, side, slots, blockWidth: offset }];
-  });
+const planDense = (columns: readonly ColumnState[], lateOf: (column: ColumnState) => string | undefined): DenseBlock[] => {
+  const own = columns.filter((column) => column.kind === 'number' || column.kind === 'vector');
+  return [undefined, ...new Set(own.flatMap((column) => lateOf(column) ?? []))].flatMap((late) =>
+    SIDES.flatMap((side): DenseBlock[] => {
+      let offset = 0;
+      const slots = own
+        .filter((column) => column.side === side && lateOf(column) === late)
+        .map((column): DenseSlot => {
+          const size = (column.kind === 'number' ? 1 : column.size) + 1;
+          const slot: DenseSlot = { column: column.name, kind: column.kind, offset, size };
+          offset += size;
+          return slot;
+        });
+      return slots.length === 0 ? [] : [{ name: `dense.${placeName(side, late)}`, rows: side, ...(late === undefined ? {} : { late }), slots, blockWidth: offset }];
+    }),
+  );
+};
 
 /** What the config declares for these surfaces must be in the prepared dataset: a feature left out silently would be a worse model. */
 const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonly string[], columns: readonly ColumnState[]): void => {
@@ -128,7 +175,7 @@ export const planLayout = (project: Project, encoders: EncoderSet, model: Model,
   const columns = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
   checkPrepared(project, encoders, surfaces, columns);
   const lookups = planLookups(project, encoders, model, surfaces, columns);
-  const fusedTables = fuseTables(encoders, lookups);
+  const fusedTables = fuseTables(project, encoders, lookups);
   return {
     surfaces,
     surfaceIndices: surfaces.map((surface) => encoders.surfaces.indexOf(surface)),
@@ -139,7 +186,8 @@ export const planLayout = (project: Project, encoders: EncoderSet, model: Model,
     })),
     fusedTables,
     blocks: planBlocks(lookups, fusedTables),
-    dense: planDense(columns),
+    dense: planDense(columns, (column) => lateSurface(model, column, surfaces)),
     dropout: [],
+    sequences: planSequences(project, model, columns),
   };
 };

@@ -7,7 +7,7 @@ import type { ModelGraph } from './model-graph.js';
 
 const namesOf = (graph: ModelGraph): string[] => graph.parameters.map(({ spec }) => spec.name).sort();
 
-const trunk = ['trunk.cross.layer0.bias', 'trunk.cross.layer0.weight', 'trunk.mlp.dense0.bias', 'trunk.mlp.dense0.weight'];
+const trunk = ['trunk.cross.layer0.bias', 'trunk.cross.layer0.weight.candidate', 'trunk.cross.layer0.weight.request', 'trunk.mlp.dense0.bias', 'trunk.mlp.dense0.weight'];
 const tower = (surface: string): string[] => ['dense0.bias', 'dense0.weight', 'head.bias', 'head.weight'].map((name) => `tower.${surface}.${name}`);
 
 describe('presets', () => {
@@ -52,12 +52,12 @@ describe('the linear preset', () => {
     };
     return feeds[INPUT.rowToRequest]!.values.flatMap((request, candidate) => {
       const at = (side: 'request' | 'candidate'): number => (side === 'request' ? request : candidate);
-      const dense = graph.layout.dense.flatMap((block) => rowOf(block.name, at(block.side)));
+      const dense = graph.layout.dense.flatMap((block) => rowOf(block.name, at(block.rows)));
       return Array.from({ length: tasks }, (_, task) => {
         let logit = feeds['bias']!.values[task]! + feeds['dense.bias']!.values[task]!;
         dense.forEach((value, index) => (logit += value * feeds['dense.weight']!.values[index * tasks + task]!));
         for (const block of graph.layout.blocks) {
-          rowOf(block.name, at(block.side)).forEach((value, index) => (logit += index % tasks === task ? value : 0));
+          rowOf(block.name, at(block.rows as 'request' | 'candidate')).forEach((value, index) => (logit += index % tasks === task ? value : 0));
         }
         return logit;
       });

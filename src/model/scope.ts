@@ -1,8 +1,7 @@
-import type { Side } from '../config/project.js';
 import type { Dim, Tensor } from '../graph/tensor.js';
 import { input, parameter } from '../graph/inputs.js';
 import { mul } from '../graph/ops/mul.js';
-import type { DropoutInput, ParameterSpec } from './layout.js';
+import type { DropoutInput, ParameterSpec, RowSpace } from './layout.js';
 
 /** A layer: takes features `[rows, width]`, gives features of another width. Its parameters live under the scope's name. */
 export type Module = (scope: Scope, x: Tensor) => Tensor;
@@ -42,7 +41,7 @@ export class Scope {
   }
 
   /** Inverted dropout (Srivastava et al. 2014): the mask is a graph input that the engine draws from the step's seed. */
-  dropout(x: Tensor, rate: number, rows: Side): Tensor {
+  dropout(x: Tensor, rate: number, rows: RowSpace): Tensor {
     if (this.serving || rate === 0) return x;
     const name = `dropout.${this.collected.dropout.length}`;
     const width = featureWidth(x);

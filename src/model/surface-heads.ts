@@ -4,6 +4,7 @@ import { add } from '../graph/ops/add.js';
 import { concat, splitRows } from '../graph/ops/concat.js';
 import { mul } from '../graph/ops/mul.js';
 import { dense, mlp } from './dense.js';
+import { expertLoad, mixForTask, type Mixture } from './experts.js';
 import { INPUT, type ModelLayout } from './layout.js';
 import type { Scope } from './scope.js';
 
@@ -38,31 +39,56 @@ export const priorBias = (priors: Priors | undefined, surface: string, layout: M
   return rates === undefined ? {} : { bias: layout.tasks.map((task) => (rates[task.name] === undefined ? 0 : logit(rates[task.name]!))) };
 };
 
+export interface SurfaceHeadOptions {
+  readonly layout: ModelLayout;
+  /** The surfaces to build towers for: all of the layout's, or the one that is exported. */
+  readonly surfaces: readonly string[];
+  readonly tower: readonly number[];
+  readonly dropout: number;
+  readonly priors?: Priors;
+  /** Experts, mixed per task within each surface's tower. */
+  readonly mixture?: Mixture & { readonly experts: number };
+  /** Features that a surface alone has `[candidates, d]`, by surface: they enter its tower beside the trunk's. */
+  readonly late?: Readonly<Record<string, Tensor>>;
+}
+
+export interface SurfaceHeads {
+  /** `[candidates, tasks]`; 0 for a task that the row's surface lacks. */
+  readonly logits: Tensor;
+  /** `[surfaces, tasks · experts]`: sums of gate weights. */
+  readonly load?: Tensor;
+}
+
 /**
- * Output layers: every surface's logits are those of one shared layer plus those of its own tower. The shared layer
- * carries what all surfaces agree on, so a surface with little traffic learns only how it differs. Rows are routed: a
- * candidate is computed by its own surface's tower only.
+ * The tower tree: trunk → surface tower → task heads. Every surface's logits are those of one shared layer plus those of
+ * its own tower. The shared layer carries what all surfaces agree on, so a surface with little traffic learns only how it
+ * differs. Rows are routed: a candidate is computed by its own surface's tower only, and experts are mixed only for the
+ * tasks that its surface has.
  *
  * @param x trunk features `[candidates, d]`, rows in surface order
- * @param surfaces the surfaces to build towers for: all of the layout's, or the one that is exported
- * @returns logits `[candidates, tasks]`; 0 for a task that the row's surface lacks
  */
-export const surfaceHeads = (
-  scope: Scope,
-  x: Tensor,
-  options: { readonly layout: ModelLayout; readonly surfaces: readonly string[]; readonly tower: readonly number[]; readonly dropout: number; readonly priors?: Priors },
-): Tensor => {
-  const tasks = options.layout.tasks.length;
-  const shared = options.layout.surfaces.length > 1 ? dense(tasks)(scope.child('shared_head'), x) : null;
-  const routed = routeBySurface(x, options.surfaces);
-  const routedShared = shared === null ? null : routeBySurface(shared, options.surfaces);
-  const logits = options.surfaces.map((surface, index) => {
+export const surfaceHeads = (scope: Scope, x: Tensor, options: SurfaceHeadOptions): SurfaceHeads => {
+  const { layout, surfaces, mixture, late = {} } = options;
+  const tasks = layout.tasks.length;
+  const route = (tensor: Tensor): readonly Tensor[] => routeBySurface(tensor, surfaces);
+  const shared = layout.surfaces.length > 1 ? route(dense(tasks)(scope.child('shared_head'), x)) : null;
+  const routed = route(x);
+  const mixtures = mixture === undefined ? null : { outputs: route(mixture.outputs), gates: route(mixture.gates) };
+  const logits = surfaces.map((surface, index) => {
     const own = scope.child(`tower.${surface}`);
-    const hidden = mlp(options.tower, { dropout: options.dropout })(own, routed[index]!);
-    const head = dense(tasks, priorBias(options.priors, surface, options.layout))(own.child('head'), hidden);
-    const sum = routedShared === null ? head : add(head, routedShared[index]!);
-    const mask = taskMask(options.layout, surface);
+    const mixed = layout.tasks.flatMap((task, t) =>
+      mixtures === null || !task.surfaces.includes(surface) ? [] : [mixForTask({ outputs: mixtures.outputs[index]!, gates: mixtures.gates[index]! }, t, mixture!.experts)],
+    );
+    const ownFeatures = late[surface] === undefined ? [] : [route(late[surface])[index]!];
+    const features = concat([routed[index]!, ...mixed, ...ownFeatures], 1);
+    const hidden = mlp(options.tower, { dropout: options.dropout })(own, features);
+    const head = dense(tasks, priorBias(options.priors, surface, layout))(own.child('head'), hidden);
+    const sum = shared === null ? head : add(head, shared[index]!);
+    const mask = taskMask(layout, surface);
     return mask === null ? sum : mul(sum, mask);
   });
-  return logits.length === 1 ? logits[0]! : concat(logits, 0, { dim: 'candidates' });
+  return {
+    logits: logits.length === 1 ? logits[0]! : concat(logits, 0, { dim: 'candidates' }),
+    ...(mixtures === null ? {} : { load: expertLoad(mixtures.gates) }),
+  };
 };

@@ -1,5 +1,8 @@
 /** A batch as the engine's thread takes it: plain arrays in buffers of their own, which move between threads without a copy. */
 
+import type { RowSpace } from '../model/layout.js';
+import type { SequenceFeeds } from './sequence-feeds.js';
+
 /** Ids of one lookup slot. */
 export interface SlotValues {
   readonly values: Int32Array;
@@ -20,9 +23,18 @@ export interface BatchFeeds {
   readonly rowToRequest: BigInt64Array;
   /** `[requests, width]`, where the graph pools candidates per request. */
   readonly segments?: { readonly width: number; readonly slots: BigInt64Array; readonly mask: Float32Array };
+  /** Per sequence of the layout. */
+  readonly sequences: readonly SequenceFeeds[];
   /** `[candidates, tasks]`, when training. */
   readonly labels?: { readonly values: Float32Array; readonly weights: Float32Array };
 }
+
+/** How many rows a row space has in a batch. */
+export const rowCountOf = (rows: RowSpace, feeds: BatchFeeds): number => {
+  if (rows === 'request') return feeds.requestCount;
+  if (rows === 'candidate') return feeds.candidateCount;
+  return feeds.sequences.find(({ name }) => rows === `tokens:${name}`)!.tokenCount;
+};
 
 /** The buffers of feeds, to transfer rather than copy. */
 export const buffersOf = (feeds: BatchFeeds): ArrayBuffer[] => {
@@ -33,6 +45,7 @@ export const buffersOf = (feeds: BatchFeeds): ArrayBuffer[] => {
     feeds.rowToRequest,
     feeds.segments?.slots,
     feeds.segments?.mask,
+    ...feeds.sequences.flatMap(({ tensors }) => tensors.map(({ data }) => data)),
     feeds.labels?.values,
     feeds.labels?.weights,
   ];

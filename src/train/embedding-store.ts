@@ -1,7 +1,7 @@
 import type { BlockGradient, EmbeddingKernel, EmbeddingTable, RowWiseAdagrad, SlotIds } from '../kernels/embedding-kernel.js';
 import { initializeRows } from '../kernels/initialize-rows.js';
 import type { ModelLayout } from '../model/layout.js';
-import type { BatchFeeds } from './batch-feeds.js';
+import { rowCountOf, type BatchFeeds } from './batch-feeds.js';
 import { tableAccumulatorsName, tableWeightsName } from './checkpoint-manifest.js';
 import type { NamedTensor } from './safetensors.js';
 
@@ -41,7 +41,7 @@ export class EmbeddingStore {
   /** @throws KernelError when an id is outside its table. */
   lookup(feeds: BatchFeeds): readonly FilledBlock[] {
     return this.#layout.blocks.map((block, index) => {
-      const rowCount = block.side === 'request' ? feeds.requestCount : feeds.candidateCount;
+      const rowCount = rowCountOf(block.rows, feeds);
       const slots = block.slots.map((slot, position): SlotIds => ({ ...slot, ...feeds.blocks[index]![position]! }));
       const size = rowCount * block.blockWidth;
       // Grown a little beyond the need: batches vary in size, and a buffer a step is a page fault a page.

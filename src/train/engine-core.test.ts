@@ -26,7 +26,7 @@ const logitsOf = (values: Values, batch: Batch): number[][] => {
   const embed = (block: (typeof TOY_LAYOUT.blocks)[number], row: number): number[] =>
     block.slots.flatMap((slot) => {
       const table = values.get(`table.${block.width}`)!;
-      const columns = block.side === 'request' ? batch.requestColumns : batch.candidateColumns;
+      const columns = block.rows === 'request' ? batch.requestColumns : batch.candidateColumns;
       const column = columns.get(slot.column);
       const list =
         slot.column === '@surface' ? [batch.surfaces[row]!]

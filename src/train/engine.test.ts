@@ -20,7 +20,7 @@ const heavyGraph = (): ModelGraph => {
     tasks: [TOY_LAYOUT.tasks[0]!],
     fusedTables: [],
     blocks: [],
-    dense: [{ name: 'dense.candidate', side: 'candidate' as const, blockWidth: 3, slots: TOY_LAYOUT.dense[1]!.slots }],
+    dense: [{ name: 'dense.candidate', rows: 'candidate' as const, blockWidth: 3, slots: TOY_LAYOUT.dense[1]!.slots }],
   };
   const parameters: ModelGraph['parameters'][number][] = [];
   const layer = (name: string, rows: number, columns: number) => {

@@ -1,10 +1,12 @@
 import { TrainingError } from '../config/errors.js';
 import type { Batch } from '../data/batch.js';
 import type { Column, Columns } from '../data/columns.js';
-import type { DenseBlock, LookupBlock, LookupSlot, ModelLayout } from '../model/layout.js';
-import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
+import { ABSENT_ROW } from '../data/encoder-state.js';
+import type { DenseBlock, LookupBlock, LookupSlot, ModelLayout, RowSpace } from '../model/layout.js';
+import { POSITION_COLUMN, SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
 import type { BatchFeeds, SlotValues } from './batch-feeds.js';
 import { weighLabels } from './label-weights.js';
+import { arrangeSequence } from './sequence-feeds.js';
 
 /** What `makeFeeds` must know beside the batch. */
 export interface FeedPlan {
@@ -37,13 +39,32 @@ const requireColumn = <K extends Column['kind']>(columns: Columns, name: string,
   return column as Extract<Column, { kind: K }>;
 };
 
-const columnsOf = (batch: Batch, side: 'request' | 'candidate'): Columns => (side === 'request' ? batch.requestColumns : batch.candidateColumns);
+/** Columns of a row space; a sequence's tokens are in columns of its requests. */
+const columnsOf = (batch: Batch, rows: RowSpace): Columns => (rows === 'candidate' ? batch.candidateColumns : batch.requestColumns);
+
+/** Distance of each token from the newest of its history. */
+const positions = (offsets: Int32Array): Int32Array => {
+  const distances = new Int32Array(offsets[offsets.length - 1]! - offsets[0]!);
+  for (let request = 0, token = 0; request + 1 < offsets.length; request += 1) {
+    for (let distance = offsets[request + 1]! - offsets[request]! - 1; distance >= 0; distance -= 1, token += 1) distances[token] = distance;
+  }
+  return distances;
+};
+
+/** Ids of a sequence's tokens, one a token. A batch without any event has one token, of the absent row, that nobody reads. */
+const tokenValues = (batch: Batch, layout: ModelLayout, rows: RowSpace, column: string): SlotValues => {
+  const sequence = layout.sequences.find(({ name }) => rows === `tokens:${name}`)!;
+  const { offsets, values } = requireColumn(batch.requestColumns, column === POSITION_COLUMN ? sequence.column : column, 'ids');
+  const own = column === POSITION_COLUMN ? positions(offsets) : values.slice(offsets[0]!, offsets[offsets.length - 1]!);
+  return { values: own.length > 0 ? own : Int32Array.of(ABSENT_ROW) };
+};
 
 /** Ids are copied: a batch's columns may be views on a whole shard, which must not cross the thread with it. */
-const slotValues = (batch: Batch, block: LookupBlock, slot: LookupSlot): SlotValues => {
+const slotValues = (batch: Batch, layout: ModelLayout, block: LookupBlock, slot: LookupSlot): SlotValues => {
+  if (block.rows !== 'request' && block.rows !== 'candidate') return tokenValues(batch, layout, block.rows, slot.column);
   if (slot.column === SURFACE_COLUMN) return { values: batch.surfaces.slice() };
   if (slot.column === VIEW_TYPE_COLUMN) return { values: batch.viewTypes.slice() };
-  const columns = columnsOf(batch, block.side);
+  const columns = columnsOf(batch, block.rows);
   if (slot.pooling === 'single') return { values: requireColumn(columns, slot.column, 'id').values.slice() };
   const { offsets, values } = requireColumn(columns, slot.column, 'ids');
   const start = offsets[0]!;
@@ -52,10 +73,10 @@ const slotValues = (batch: Batch, block: LookupBlock, slot: LookupSlot): SlotVal
 
 /** NaN becomes 0 with presence 0: a missing number is never a silent 0. */
 const denseValues = (batch: Batch, block: DenseBlock): Float32Array => {
-  const rows = block.side === 'request' ? batch.requestCount : batch.candidateCount;
+  const rows = block.rows === 'request' ? batch.requestCount : batch.candidateCount;
   const stride = block.blockWidth;
   const out = new Float32Array(rows * stride);
-  const columns = columnsOf(batch, block.side);
+  const columns = columnsOf(batch, block.rows);
   for (const slot of block.slots) {
     const size = slot.size - 1;
     const column = requireColumn(columns, slot.column, slot.kind);
@@ -75,10 +96,15 @@ const denseValues = (batch: Batch, block: DenseBlock): Float32Array => {
   return out;
 };
 
-/** Candidates are contiguous per request, so each request's slots are a run of rows. */
-const segmentsOf = (batch: Batch): NonNullable<BatchFeeds['segments']> => {
+const candidateCounts = (batch: Batch): Int32Array => {
   const counts = new Int32Array(batch.requestCount);
   for (const request of batch.rowToRequest) counts[request] = counts[request]! + 1;
+  return counts;
+};
+
+/** Candidates are contiguous per request, so each request's slots are a run of rows. */
+const segmentsOf = (batch: Batch): NonNullable<BatchFeeds['segments']> => {
+  const counts = candidateCounts(batch);
   const width = counts.reduce((most, count) => Math.max(most, count), 1);
   const slots = new Int32Array(batch.requestCount * width);
   const mask = new Float32Array(batch.requestCount * width);
@@ -113,9 +139,10 @@ export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): Batc
     requestCount: batch.requestCount,
     candidateCount: batch.candidateCount,
     surfaceCandidates: toInt64(layout.surfaceIndices.map((surface) => batch.surfaceCandidates[surface]!)),
-    blocks: layout.blocks.map((block) => block.slots.map((slot) => slotValues(batch, block, slot))),
+    blocks: layout.blocks.map((block) => block.slots.map((slot) => slotValues(batch, layout, block, slot))),
     dense: layout.dense.map((block) => denseValues(batch, block)),
     rowToRequest: toInt64(batch.rowToRequest),
+    sequences: layout.sequences.map((sequence) => arrangeSequence(sequence, requireColumn(batch.requestColumns, sequence.column, 'ids').offsets, candidateCounts(batch))),
     ...(plan.segments ? { segments: segmentsOf(batch) } : {}),
     ...(training ? { labels: weighLabels(batch, layout, plan.taskIndices) } : {}),
   };

@@ -1,7 +1,8 @@
 import { Tensor } from 'onnxruntime-node';
 import type { Dim } from '../graph/tensor.js';
-import { INPUT, type ModelLayout } from '../model/layout.js';
-import type { BatchFeeds } from './batch-feeds.js';
+import { rowsDim } from '../model/inputs.js';
+import { INPUT, type ModelLayout, type RowSpace } from '../model/layout.js';
+import { rowCountOf, type BatchFeeds } from './batch-feeds.js';
 import { fillDropoutMask } from './dropout-mask.js';
 import type { FilledBlock } from './embedding-store.js';
 import { ADAM, STEP } from './step-graph.js';
@@ -22,6 +23,9 @@ export const batchInputs = (layout: ModelLayout, feeds: BatchFeeds, filled: read
   });
   inputs.set(INPUT.rowToRequest, int64(feeds.rowToRequest, [feeds.candidateCount]));
   inputs.set(INPUT.surfaceCandidates, int64(feeds.surfaceCandidates, [feeds.surfaceCandidates.length]));
+  for (const { tensors } of feeds.sequences) {
+    for (const { name, shape, data } of tensors) inputs.set(name, data instanceof Int32Array ? new Tensor('int32', data, shape) : float32(data, shape));
+  }
   if (feeds.segments !== undefined) {
     const { width, slots, mask } = feeds.segments;
     inputs.set(INPUT.segmentSlots, int64(slots, [feeds.requestCount, width]));
@@ -51,9 +55,10 @@ export const addScoringMasks = (inputs: Inputs, layout: ModelLayout): void => {
   for (const { name, width } of layout.dropout) inputs.set(name, float32(new Float32Array(width).fill(1), [1, width]));
 };
 
-/** Rows of a symbolic dim: `requests`, `candidates`, or `candidates:<surface>` after rows are routed by surface. */
+/** Rows of a symbolic dim: `requests`, `candidates`, `tokens:<sequence>`, or `candidates:<surface>` after rows are routed by surface. */
 const rowsOf = (dim: Dim, layout: ModelLayout, feeds: BatchFeeds): number => {
   if (dim === 'requests') return feeds.requestCount;
+  if (typeof dim === 'string' && dim.startsWith('tokens:')) return rowCountOf(dim as RowSpace, feeds);
   const surface = typeof dim === 'string' && dim.startsWith('candidates:') ? layout.surfaces.indexOf(dim.slice('candidates:'.length)) : -1;
   return surface < 0 ? feeds.candidateCount : Number(feeds.surfaceCandidates[surface]!);
 };
@@ -69,7 +74,7 @@ export class DropoutMasks {
   constructor(layout: ModelLayout, inputs: readonly { readonly name: string; readonly shape: readonly Dim[] }[], seed: number) {
     this.#layout = layout;
     this.#seed = seed;
-    this.#rows = layout.dropout.map(({ name, rows }) => inputs.find((entry) => entry.name === name)?.shape[0] ?? `${rows}s`);
+    this.#rows = layout.dropout.map(({ name, rows }) => inputs.find((entry) => entry.name === name)?.shape[0] ?? rowsDim(rows));
     this.#buffers = layout.dropout.map(() => new Float32Array(0));
   }
 

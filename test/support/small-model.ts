@@ -4,8 +4,9 @@ import { resolveProject } from '../../src/config/resolve.js';
 import type { ColumnState, EncoderSet } from '../../src/data/encoder-state.js';
 import type { Feeds } from '../../src/graph/check/run-graph.js';
 import { buildModelGraph } from '../../src/model/build-model.js';
-import { INPUT } from '../../src/model/layout.js';
+import { INPUT, type RowSpace } from '../../src/model/layout.js';
 import type { ModelGraph } from '../../src/model/model-graph.js';
+import { arrangeSequence } from '../../src/train/sequence-feeds.js';
 
 export const SMALL_SURFACES = ['home', 'search', 'related'];
 
@@ -76,6 +77,9 @@ export const smallModel = (config: Partial<ModelConfig> = {}, surfaces: readonly
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);
 
+/** Events in the history of a request. */
+const historyLength = (request: number): number => (request + 2) % 4;
+
 /**
  * Numbers for every input and parameter of a model.
  *
@@ -89,20 +93,25 @@ export const smallFeeds = (graph: ModelGraph, requests: readonly (readonly numbe
   let row = 0;
   const slots = counts.flatMap((count) => Array.from({ length: width }, (_, slot) => (slot < count ? row++ : 0)));
   const int64 = (values: readonly number[], shape: readonly number[]): Feeds[string] => ({ dtype: 'int64', values, shape });
-  const rows = { request: counts.length, candidate: rowToRequest.length };
+  // Histories of 0 to 3 events, as long as the project's sequence allows.
+  const offsets = Int32Array.from({ length: counts.length + 1 }, (_, request) => Array.from({ length: request }, (__, before) => historyLength(before)).reduce((sum, length) => sum + length, 0));
+  const sequences = layout.sequences.map((sequence) => arrangeSequence(sequence, offsets, Int32Array.from(counts)));
+  const rowsOf = (space: RowSpace): number =>
+    space === 'request' ? counts.length : space === 'candidate' ? rowToRequest.length : sequences.find(({ name }) => space === `tokens:${name}`)!.tokenCount;
   const drawn = (index: number, shape: readonly number[]): Feeds[string] => ({ dtype: 'float32', values: drawValues(seed * 100 + index, sizeOf(shape)), shape });
   const perSurface = requests.map((ofSurface) => ofSurface.reduce((sum, count) => sum + count, 0));
   return {
-    [INPUT.rowToRequest]: int64(rowToRequest, [rows.candidate]),
-    [INPUT.segmentSlots]: int64(slots, [rows.request, width]),
+    [INPUT.rowToRequest]: int64(rowToRequest, [rowToRequest.length]),
+    [INPUT.segmentSlots]: int64(slots, [counts.length, width]),
     [INPUT.segmentMask]: {
       dtype: 'float32',
       values: counts.flatMap((count) => Array.from({ length: width }, (_, slot) => (slot < count ? 1 : 0))),
-      shape: [rows.request, 1, width],
+      shape: [counts.length, 1, width],
     },
     [INPUT.surfaceCandidates]: int64(perSurface, [perSurface.length]),
-    ...Object.fromEntries([...layout.blocks, ...layout.dense].map((block, index) => [block.name, drawn(index, [rows[block.side], block.blockWidth])])),
+    ...Object.fromEntries([...layout.blocks, ...layout.dense].map((block, index) => [block.name, drawn(index, [rowsOf(block.rows), block.blockWidth])])),
     ...Object.fromEntries(layout.dropout.map(({ name, width: units }) => [name, { dtype: 'float32' as const, values: new Array<number>(units).fill(1), shape: [1, units] }])),
+    ...Object.fromEntries(sequences.flatMap(({ tensors }) => tensors.map(({ name, shape, data }) => [name, { dtype: data instanceof Int32Array ? ('int32' as const) : ('float32' as const), values: Array.from(data), shape }]))),
     ...Object.fromEntries(parameters.map(({ spec }, index) => [spec.name, drawn(50 + index, spec.shape)])),
   };
 };

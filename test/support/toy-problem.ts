@@ -39,28 +39,29 @@ export const TOY_LAYOUT: ModelLayout = {
     { width: 4, rows: 53, tables: [{ name: '@surface', base: 0, rows: 3 }, { name: 'user', base: 3, rows: 20 }, { name: 'item', base: 23, rows: 30 }] },
   ],
   blocks: [
-    { name: 'embedding.request.2', side: 'request', width: 2, blockWidth: 2, slots: [{ column: 'tags', base: 0, rows: 6, pooling: 'mean', offset: 0 }] },
+    { name: 'embedding.request.2', rows: 'request', width: 2, blockWidth: 2, slots: [{ column: 'tags', base: 0, rows: 6, pooling: 'mean', offset: 0 }] },
     {
-      name: 'embedding.request.4', side: 'request', width: 4, blockWidth: 8,
+      name: 'embedding.request.4', rows: 'request', width: 4, blockWidth: 8,
       slots: [
         { column: '@surface', base: 0, rows: 3, pooling: 'single', offset: 0 },
         { column: 'user', base: 3, rows: 20, pooling: 'single', offset: 4 },
       ],
     },
     {
-      name: 'embedding.candidate.2', side: 'candidate', width: 2, blockWidth: 4,
+      name: 'embedding.candidate.2', rows: 'candidate', width: 2, blockWidth: 4,
       slots: [
         { column: 'topics', base: 6, rows: 7, pooling: 'max', offset: 0 },
         { column: 'words', base: 13, rows: 5, pooling: 'sum', offset: 2 },
       ],
     },
-    { name: 'embedding.candidate.4', side: 'candidate', width: 4, blockWidth: 4, slots: [{ column: 'item', base: 23, rows: 30, pooling: 'single', offset: 0 }] },
+    { name: 'embedding.candidate.4', rows: 'candidate', width: 4, blockWidth: 4, slots: [{ column: 'item', base: 23, rows: 30, pooling: 'single', offset: 0 }] },
   ],
   dense: [
-    { name: 'dense.request', side: 'request', blockWidth: 2, slots: [{ column: 'age', kind: 'number', offset: 0, size: 2 }] },
-    { name: 'dense.candidate', side: 'candidate', blockWidth: 3, slots: [{ column: 'vector', kind: 'vector', offset: 0, size: 3 }] },
+    { name: 'dense.request', rows: 'request', blockWidth: 2, slots: [{ column: 'age', kind: 'number', offset: 0, size: 2 }] },
+    { name: 'dense.candidate', rows: 'candidate', blockWidth: 3, slots: [{ column: 'vector', kind: 'vector', offset: 0, size: 3 }] },
   ],
   dropout: [],
+  sequences: [],
 };
 
 /** Its forward graph: tanh layer on the joined features, one head per surface, optional dropout before the heads. */
@@ -73,8 +74,8 @@ export const toyGraph = (options: { readonly dropout?: number } = {}): ModelGrap
     parameters.push({ spec: { name, shape, initializer, decay }, tensor });
     return tensor;
   };
-  const blocks = layout.blocks.map((block) => input(block.name, 'float32', [`${block.side}s`, block.blockWidth]));
-  const dense = layout.dense.map((block) => input(block.name, 'float32', [`${block.side}s`, block.blockWidth]));
+  const blocks = layout.blocks.map((block) => input(block.name, 'float32', [`${block.rows}s`, block.blockWidth]));
+  const dense = layout.dense.map((block) => input(block.name, 'float32', [`${block.rows}s`, block.blockWidth]));
   const request = concat([blocks[0]!, blocks[1]!, dense[0]!], 1);
   const expanded = broadcastRows(request, input(INPUT.rowToRequest, 'int64', ['candidates']), {
     slots: input(INPUT.segmentSlots, 'int64', ['requests', 'segment_width']),
@@ -99,9 +100,13 @@ export const toyGraph = (options: { readonly dropout?: number } = {}): ModelGrap
 export const TOY_TRAINING: Training = {
   seed: 7,
   batchSize: 64,
+  batchRequests: Infinity,
+  batchTokens: undefined,
+  expand: false,
   epochs: 2,
   learningRate: 0.01,
   embeddingLearningRate: 0.1,
+  embeddingOptimizer: 'adagrad',
   optimizer: 'adamw',
   warmupSteps: 5,
   decay: 'cosine',
@@ -111,6 +116,7 @@ export const TOY_TRAINING: Training = {
   clipNorm: 1,
   earlyStopping: undefined,
   evaluationsPerEpoch: 1,
+  checkpointMinutes: 10,
   threads: 2,
 };
 
