@@ -68,7 +68,7 @@ const ELEMENTWISE = [
   'abs', 'add', 'clip', 'div', 'equal', 'erf', 'exp', 'gelu', 'greater', 'log', 'maximum', 'minimum', 'mul', 'neg', 'reciprocal', 'relu', 'sigmoid',
   'sign', 'softplus', 'sqrt', 'square', 'sub', 'tanh', 'where',
 ];
-const REDUCTIONS = ['reduceMax', 'reduceMean', 'reduceSum', 'scatterRows', 'segmentSum'];
+const REDUCTIONS = ['cumulativeSum', 'reduceMax', 'reduceMean', 'reduceSum', 'scatterRows', 'segmentSum'];
 
 const FLOPS: ReadonlyMap<string, Flops> = new Map([
   ...MOVES.map((kind) => [kind, none] as const),

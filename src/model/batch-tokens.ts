@@ -16,8 +16,8 @@ const longestHistories = ({ layout }: ModelGraph, requests: number, candidates: 
 
 /**
  * The bound on a batch's sequence tokens that keeps the activations of a train step within 512 MB whatever the histories'
- * lengths, beside `batchCandidates` candidates; these never take more than half. At least one request's tokens; infinite
- * for a model without sequences.
+ * lengths, beside `batchCandidates` candidates; where these alone take more than half of it, the tokens get half of it all the same.
+ * At least one request's tokens; infinite for a model without sequences.
  */
 export const defaultBatchTokens = (graph: ModelGraph, batchCandidates: number): number => {
   const { layout, parameters, blocks, logits } = graph;
@@ -25,10 +25,10 @@ export const defaultBatchTokens = (graph: ModelGraph, batchCandidates: number): 
   const loss = modelLoss(graph);
   const outputs = [loss, logits, ...gradients(loss, [...parameters.map(({ tensor }) => tensor), ...blocks])];
   const bytes = (requests: number): number => peakBytes(outputs, batchSizes(layout, longestHistories(graph, requests, batchCandidates)));
-  // Two batches tell what a request adds to the part that candidates take.
-  const [some, more] = [64, 128];
-  const perRequest = (bytes(more) - bytes(some)) / (more - some);
-  const fixed = bytes(some) - some * perRequest;
-  const requests = Math.floor(Math.max(ACTIVATION_BYTES - fixed, ACTIVATION_BYTES / 2) / perRequest);
-  return Math.max(1, requests) * layout.sequences.reduce((sum, { length }) => sum + length, 0);
+  const limit = Math.max(ACTIVATION_BYTES, bytes(0) + ACTIVATION_BYTES / 2);
+  // The most requests that fit: doubled until they no longer do, then bisected.
+  let fitting = 1;
+  while (bytes(2 * fitting) <= limit) fitting *= 2;
+  for (let step = fitting / 2; step >= 1; step /= 2) if (bytes(fitting + step) <= limit) fitting += step;
+  return fitting * layout.sequences.reduce((sum, { length }) => sum + length, 0);
 };
