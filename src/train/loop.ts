@@ -36,6 +36,8 @@ export interface TrainOptions {
   readonly taskNames: readonly string[];
   /** Candidates of one epoch, for the schedule, progress and the spacing of evaluations. */
   readonly candidatesPerEpoch: number;
+  /** Batches of one epoch, for the schedule. Default: as many as `training.batchSize` candidates each make. */
+  readonly batchesPerEpoch?: number;
   /** The batches of an epoch (from 0): the same for the same epoch, every time. */
   readonly trainBatches: (epoch: number) => AsyncIterable<Batch>;
   /** Called between steps, `training.evaluationsPerEpoch` times an epoch; it may use the engine's `predict`. */
@@ -78,14 +80,14 @@ class TrainLoop {
   #state: LoopState;
 
   constructor(options: TrainOptions, engine: Engine, state: LoopState) {
-    const { training, candidatesPerEpoch, runDirectory, graph } = options;
+    const { training, candidatesPerEpoch, batchesPerEpoch, runDirectory, graph } = options;
     this.#options = options;
     this.#engine = engine;
     this.#state = state;
     this.#metrics = new RunMetrics(runDirectory, state.step);
     this.#clock = new ProgressClock(state.candidates);
     this.#running = new RunningLoss(graph.layout);
-    this.#totalSteps = training.epochs * Math.ceil(candidatesPerEpoch / training.batchSize);
+    this.#totalSteps = training.epochs * (batchesPerEpoch ?? Math.ceil(candidatesPerEpoch / training.batchSize));
   }
 
   async run(): Promise<TrainResult> {

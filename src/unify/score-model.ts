@@ -5,6 +5,7 @@ import { ArtifactError } from '../config/errors.js';
 import { concatPredictions } from '../evaluate/concat-predictions.js';
 import type { Predictions } from '../evaluate/predictions.js';
 import { scoreShards, type ScoredGroup, type ScoreOptions } from '../evaluate/score.js';
+import { defaultBatchTokens } from '../model/batch-tokens.js';
 import { buildModelGraph } from '../model/build-model.js';
 import { checkpointExists, openCheckpoint } from '../train/checkpoint.js';
 import { Engine } from '../train/engine.js';
@@ -43,7 +44,7 @@ export const openModel = async (project: Project, model: Model, manifest: Prepar
       requireCheckpoint(project, model, run, manifest);
       const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
       const scorer = await Engine.create({ graph, taskNames: manifest.tasks.map((task) => task.name), threads: model.training.threads });
-      groups.push({ run, layout: graph.layout, scorer });
+      groups.push({ run, layout: graph.layout, scorer, batchTokens: model.training.batchTokens ?? defaultBatchTokens(graph, model.training.batchSize) });
       await scorer.load(checkpointOf(run));
     }
     return { groups, close };
@@ -73,6 +74,7 @@ export async function* streamPredictions(options: ScoreModelOptions): AsyncGener
       yield* scoreShards(dataset, {
         manifest,
         groups: opened.groups,
+        batchRequests: model.training.batchRequests,
         ...(trainingOnly === undefined ? {} : { trainingOnly }),
         ...(onProgress === undefined ? {} : { onProgress }),
       });

@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { Model, Project, Training } from '../config/project.js';
-import { openDataset } from '../data/dataset.js';
+import type { Batch } from '../data/batch.js';
+import { openDataset, type Dataset } from '../data/dataset.js';
+import { expandBatch } from '../data/expand-batch.js';
 import { SPLITS, type PreparedManifest } from '../data/prepared.js';
 import { scoreShards } from '../evaluate/score.js';
 import { createAccumulator } from '../evaluate/streaming.js';
+import { defaultBatchTokens } from '../model/batch-tokens.js';
 import { buildModelGraph } from '../model/build-model.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { Priors } from '../model/surface-heads.js';
@@ -45,6 +48,7 @@ const createValidation = async (
   options: TrainRunOptions,
   training: Training,
   layout: ModelLayout,
+  batchTokens: number,
 ): Promise<{ readonly evaluate: NonNullable<TrainOptions['evaluate']>; close(): void } | null> => {
   const { manifest, directory } = options;
   const tasks = manifest.tasks.map((task) => task.name);
@@ -58,7 +62,7 @@ const createValidation = async (
     evaluate: async (engine) => {
       // GAUC has no streaming form: where it is watched, all rows are kept.
       const accumulator = createAccumulator(watched.metric === 'gauc' ? { exactRows: Infinity } : {});
-      for await (const chunk of scoreShards(dataset, { manifest, groups: [{ layout, scorer: engine }] })) accumulator.add(chunk);
+      for await (const chunk of scoreShards(dataset, { manifest, batchRequests: training.batchRequests, groups: [{ layout, scorer: engine, batchTokens }] })) accumulator.add(chunk);
       const evaluation = accumulator.evaluate();
       const scalars: Record<string, number> = {};
       for (const { task, overall, surfaces } of evaluation.tasks) {
@@ -84,15 +88,27 @@ const baseRates = (manifest: PreparedManifest): Priors =>
     ]),
   );
 
+async function* expandBatches(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, void, undefined> {
+  for await (const batch of batches) yield expandBatch(batch);
+}
+
+/** Batches of an epoch; expanded ones hold the same candidates, so that the losses are those of broadcasting. */
+const batchesOf = (dataset: Dataset, training: Training, epoch: number): AsyncIterable<Batch> =>
+  training.expand ? expandBatches(dataset.batches({ epoch })) : dataset.batches({ epoch });
+
 const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
   const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces, baseRates(manifest));
   const training = trainingFor(model.training, graph.layout);
+  const batchTokens = training.batchTokens ?? defaultBatchTokens(graph, training.batchSize);
   const taskNames = manifest.tasks.map((task) => task.name);
   const dataset = await openDataset(directory, manifest, 'train', {
     tasks: taskNames,
     surfaces: graph.layout.surfaceIndices,
     batchCandidates: training.batchSize,
+    batchRequests: training.batchRequests,
+    batchTokens,
+    sequences: graph.layout.sequences.map(({ column }) => column),
     shuffle: true,
     seed: training.seed,
     threads: 1,
@@ -100,7 +116,7 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
   let validation: Awaited<ReturnType<typeof createValidation>> = null;
   const started = performance.now();
   try {
-    validation = await createValidation(options, training, graph.layout);
+    validation = await createValidation(options, training, graph.layout, batchTokens);
     const evaluate = validation?.evaluate;
     const result = await trainModel({
       graph,
@@ -109,7 +125,8 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
       configHash: configHash(project, model, run, manifest),
       taskNames,
       candidatesPerEpoch: dataset.candidateCount,
-      trainBatches: (epoch) => dataset.batches({ epoch }),
+      batchesPerEpoch: dataset.batchCount(),
+      trainBatches: (epoch) => batchesOf(dataset, training, epoch),
       runDirectory: run.directory,
       ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
