@@ -56,7 +56,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'onefold-'));
   project = await createShop(directory);
   prepared = await prepare(project);
-  for (const name of ['unified', 'linear']) await trainRuns({ project, model: project.models[name]!, manifest: prepared, directory: prepared.directory });
+  for (const name of ['unified', 'full', 'linear']) await trainRuns({ project, model: project.models[name]!, manifest: prepared, directory: prepared.directory });
   await withModel('unified', async (exportOne) => {
     for (const surface of SURFACES) await exportOne(`exports/${surface}`, surface);
   });
@@ -83,6 +83,12 @@ describe('an export', () => {
     expect(parity).toMatchObject({ encodedRows: held, rawRows: held, tolerance: 1e-5, precisionDifference: 0 });
     expect(parity.maxDifference).toBeLessThan(1e-6);
     expect(tasks).toEqual(surface === 'feed' ? ['click', 'save'] : ['click']);
+  });
+
+  it.each(SURFACES)('of the full model reads sequences as training does, padded where that is ragged: %s', async (surface) => {
+    const { parity } = await exportTo(`full/${surface}`, 'full', surface);
+    expect(parity.encodedRows).toBe(prepared.splits.test.counts[surface]!.candidates);
+    expect(parity.maxDifference).toBeLessThan(1e-6);
   });
 
   it('says what it is made of, without a path of this machine', async () => {

@@ -62,6 +62,16 @@ export const SHOP_CONFIG: ProjectConfig = {
   split: { validation: 0.2, test: 0.25 },
   models: {
     unified: { preset: 'unified', ...small, dropout: 0.2 },
+    full: {
+      preset: 'unified',
+      ...small,
+      dropout: 0.2,
+      transformer: { layers: 2, width: 8, heads: 2 },
+      projection: { width: 4 },
+      experts: { count: 2, hidden: [6] },
+      lateFusion: true,
+      taskWeighting: 'uncertainty',
+    },
     separate: { preset: 'separate', ...small },
     linear: { preset: 'linear' },
   },
