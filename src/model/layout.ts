@@ -94,7 +94,7 @@ export interface SequenceLayout {
  * Attention alone needs rectangles: requests are put into this many groups of similar length, each padded to its own
  * longest. Everything else runs on the flat tokens.
  */
-export const ATTENTION_GROUPS = 4;
+export const ATTENTION_GROUPS = 8;
 
 /** Everything the engine must know to turn a `Batch` into graph inputs. */
 export interface ModelLayout {
