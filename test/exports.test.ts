@@ -15,7 +15,8 @@ import { openExport } from '../src/export/open-export.js';
 import { predict } from '../src/export/predict.js';
 import { openCheckpoint, writeCheckpoint } from '../src/train/checkpoint.js';
 import { CHECKPOINT_FILES, type CheckpointFile } from '../src/train/checkpoint-manifest.js';
-import { SafetensorsFile, type NamedTensor } from '../src/train/safetensors.js';
+import { arrayTensor, type NamedTensor } from '../src/train/named-tensor.js';
+import { SafetensorsFile } from '../src/train/safetensors.js';
 import { checkpointOf } from '../src/unify/model-run.js';
 import { openModel, scoreModel } from '../src/unify/score-model.js';
 import { trainRuns } from '../src/unify/train-model.js';
@@ -323,7 +324,7 @@ describe('the replay', () => {
         const tensors = new SafetensorsFile(join(source, one));
         const read = tensors.names.map((tensor) => ({ name: tensor, shape: tensors.shape(tensor), data: tensors.read(tensor) }));
         tensors.close();
-        return [one, read.map((tensor) => (one === file && name(tensor.name) ? { ...tensor, data: tensor.data.map((value) => value + 0.01) } : tensor))];
+        return [one, read.map((tensor) => arrayTensor(tensor.name, tensor.shape, one === file && name(tensor.name) ? tensor.data.map((value) => value + 0.01) : tensor.data))];
       }),
     );
     const target = mkdtempSync(path('perturbed-'));

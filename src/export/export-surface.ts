@@ -16,9 +16,10 @@ import { writeWholeFolder } from '../data/whole-folder.js';
 import { samplingOffsets, type ScoredGroup } from '../evaluate/score.js';
 import { fromHalf, toHalf } from '../kernels/half-precision.js';
 import { openCheckpoint, writeCheckpoint } from '../train/checkpoint.js';
-import type { CheckpointManifest } from '../train/checkpoint-manifest.js';
+import { CHECKPOINT_FILES, type CheckpointFile, type CheckpointManifest } from '../train/checkpoint-manifest.js';
 import type { Engine } from '../train/engine.js';
-import { SafetensorsFile, type NamedTensor } from '../train/safetensors.js';
+import type { NamedTensor } from '../train/named-tensor.js';
+import { SafetensorsFile } from '../train/safetensors.js';
 import { encodeRaw } from './encode-raw.js';
 import { writeGoldenRows } from './golden-rows.js';
 import { digestOf, EXPORT_FILES, type ExportInput, type ExportManifest, type ParityReport } from './manifest.js';
@@ -60,21 +61,30 @@ const prunedEncoders = (encoders: EncoderSet, { columns }: ServingGraph): Encode
   return { ...encoders, columns, tables: encoders.tables.filter((table) => tables.has(table.name)) };
 };
 
+/** Values as half precision keeps them. */
+const roundHalf = (values: Float32Array): void => {
+  for (let i = 0; i < values.length; i += 1) values[i] = fromHalf(toHalf(values[i]!));
+};
+
 /** A copy of a checkpoint whose tables went through half precision: what an fp16 export must predict like. */
 const roundTables = (checkpoint: string, manifest: CheckpointManifest, directory: string): void => {
-  const read = (file: string, change: (name: string, values: Float32Array) => Float32Array): NamedTensor[] => {
-    const source = new SafetensorsFile(join(checkpoint, file));
-    try {
-      return source.names.map((name) => ({ name, shape: source.shape(name), data: change(name, source.read(name)) }));
-    } finally {
-      source.close();
-    }
-  };
-  writeCheckpoint(directory, manifest, {
-    'dense.safetensors': read('dense.safetensors', (_, values) => values),
-    'tables.safetensors': read('tables.safetensors', (name, values) => (name.endsWith('.weights') ? values.map((value) => fromHalf(toHalf(value))) : values)),
-    'optimizer.safetensors': read('optimizer.safetensors', (_, values) => values),
-  });
+  const files = CHECKPOINT_FILES.map((name) => [name, new SafetensorsFile(join(checkpoint, name))] as const);
+  const tensorsOf = (source: SafetensorsFile): NamedTensor[] =>
+    source.names.map((name) => {
+      const stored = source.tensor(name);
+      if (!name.startsWith('table.') || !name.endsWith('.weights')) return stored;
+      const read: NamedTensor['read'] = (first, values) => {
+        stored.read(first, values);
+        roundHalf(values);
+      };
+      return { ...stored, read };
+    });
+  try {
+    const contents = Object.fromEntries(files.map(([name, source]) => [name, tensorsOf(source)])) as Record<CheckpointFile, NamedTensor[]>;
+    writeCheckpoint(directory, manifest, contents);
+  } finally {
+    for (const [, source] of files) source.close();
+  }
 };
 
 /** Runs `work` with the engine's tables rounded as the export's are; restores them afterwards. */

@@ -8,6 +8,7 @@ import { ModelProtoSchema, TensorProto_DataLocation, type ModelProto } from '../
 import { fromHalf, toHalf } from '../kernels/half-precision.js';
 import { writeCheckpoint } from '../train/checkpoint.js';
 import { tableWeightsName } from '../train/checkpoint-manifest.js';
+import { arrayTensor } from '../train/named-tensor.js';
 import { buildServingGraph, type ServingGraph } from './serving-graph.js';
 import { writeServingGraph } from './write-graph.js';
 
@@ -24,11 +25,15 @@ const tables = layout.fusedTables.map(({ width, rows }, index) => ({
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'onefold-'));
-  const dense = parameters.map(({ spec }, index) => ({
-    name: spec.name, shape: spec.shape, data: Float32Array.from(drawValues(index, spec.shape.reduce((a, b) => a * b, 1))),
-  }));
+  const dense = parameters.map(({ spec }, index) =>
+    arrayTensor(spec.name, spec.shape, Float32Array.from(drawValues(index, spec.shape.reduce((a, b) => a * b, 1)))),
+  );
   const manifest = { model: 'small', configHash: 'h', seed: 1, step: 1, epoch: 1, layout, parameters: parameters.map(({ spec }) => spec), progress: null };
-  writeCheckpoint(join(directory, 'checkpoint'), manifest, { 'dense.safetensors': dense, 'tables.safetensors': tables, 'optimizer.safetensors': [] });
+  writeCheckpoint(join(directory, 'checkpoint'), manifest, {
+    'dense.safetensors': dense,
+    'tables.safetensors': tables.map(({ name, shape, data }) => arrayTensor(name, shape, data)),
+    'optimizer.safetensors': [],
+  });
 });
 
 afterAll(() => {

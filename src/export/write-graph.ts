@@ -5,6 +5,7 @@ import { requiredLeaves, toOnnx } from '../graph/onnx/emit.js';
 import type { Initializer } from '../graph/onnx/initializer.js';
 import { toHalves } from '../kernels/half-precision.js';
 import { tableWeightsName } from '../train/checkpoint-manifest.js';
+import { rowRanges } from '../train/named-tensor.js';
 import { SafetensorsFile } from '../train/safetensors.js';
 import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
 import { tableInitializer, type ServingGraph } from './serving-graph.js';
@@ -19,11 +20,8 @@ interface TableSource {
 /** External data starts on page boundaries, so that runtimes can map it. */
 const ALIGNMENT = 4096;
 
-/** Bytes written at a time: one write call takes at most 2 GB. */
-const PIECE_BYTES = 64 * 2 ** 20;
-
 const writeAt = (file: number, bytes: Uint8Array, position: number): void => {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), position + at);
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, position + at);
 };
 
 /** Rows of a table out of the checkpoint's fused tables, as the export stores them. */
@@ -45,11 +43,14 @@ const writeTables = (directory: string, serving: ServingGraph, source: TableSour
   let offset = 0;
   try {
     for (const { name, width, rows } of serving.tables) {
-      const stored = readRows(source, { table: name, width, first: 0, rows });
-      const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-      writeAt(file, bytes, offset);
-      initializers.set(tableInitializer(name), { dtype, shape: [rows, width], externalFile: EXPORT_FILES.tables, offset, length: bytes.length });
-      offset = Math.ceil((offset + bytes.length) / ALIGNMENT) * ALIGNMENT;
+      let length = 0;
+      for (const { first, rows: count } of rowRanges({ shape: [rows, width] })) {
+        const stored = readRows(source, { table: name, width, first, rows: count });
+        writeAt(file, new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), offset + length);
+        length += stored.byteLength;
+      }
+      initializers.set(tableInitializer(name), { dtype, shape: [rows, width], externalFile: EXPORT_FILES.tables, offset, length });
+      offset = Math.ceil((offset + length) / ALIGNMENT) * ALIGNMENT;
     }
     for (const { name, table, width, row } of serving.fixedRows) {
       initializers.set(name, { dtype, shape: [1, width], data: readRows(source, { table, width, first: row, rows: 1 }) });

@@ -1,3 +1,4 @@
+import type { TablePart } from '../kernels/embedding-kernel.js';
 import type { ModelLayout, ParameterSpec } from '../model/layout.js';
 
 /** Raised when older code could not read what newer code writes. */
@@ -28,11 +29,11 @@ export interface CheckpointManifest {
 /** What the caller of a save knows; the rest comes from the engine and the files. */
 export type CheckpointIdentity = Pick<CheckpointManifest, 'model' | 'configHash' | 'seed' | 'epoch' | 'progress'>;
 
-/** Name of a fused table's weights `[rows, width]` in `tables.safetensors`. */
-export const tableWeightsName = (width: number): string => `table.${width}.weights`;
+/** Name of a part of a fused table in `tables.safetensors`: its weights `[rows, width]` or its rows' optimizer state. */
+export const tablePartName = (width: number, part: TablePart['name']): string => `table.${width}.${part}`;
 
-/** Name of a fused table's row-wise Adagrad accumulators `[rows]` in `tables.safetensors`. */
-export const tableAccumulatorsName = (width: number): string => `table.${width}.accumulators`;
+/** Name of a fused table's weights `[rows, width]`. */
+export const tableWeightsName = (width: number): string => tablePartName(width, 'weights');
 
 /** Name of a parameter's first or second Adam moment in `optimizer.safetensors`. */
 export const momentName = (moment: 'first' | 'second', parameter: string): string => `${moment}.${parameter}`;

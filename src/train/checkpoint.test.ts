@@ -8,10 +8,11 @@ import { ArtifactError, IoError } from '../config/errors.js';
 import { TOY_LAYOUT } from '../../test/support/toy-problem.js';
 import { CHECKPOINT_FILES } from './checkpoint-manifest.js';
 import { checkpointExists, openCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { arrayTensor } from './named-tensor.js';
 import { SafetensorsFile } from './safetensors.js';
 
 const write = (directory: string, value: number): void => {
-  const tensors = [{ name: 'x', shape: [1000], data: new Float32Array(1000).fill(value) }];
+  const tensors = [arrayTensor('x', [1000], new Float32Array(1000).fill(value))];
   writeCheckpoint(
     directory,
     { model: 'toy', configHash: 'abc', seed: 1, step: value, epoch: 0, layout: TOY_LAYOUT, parameters: [], progress: null },
@@ -98,8 +99,9 @@ describe('checkpoint', () => {
   it('is the old one or the new one, whole, when killed at any moment', async () => {
     const script = `
       import { writeCheckpoint } from ${JSON.stringify(new URL('../../dist/train/checkpoint.js', import.meta.url).href)};
+      import { arrayTensor } from ${JSON.stringify(new URL('../../dist/train/named-tensor.js', import.meta.url).href)};
       for (let value = 1; ; value += 1) {
-        const tensors = [{ name: 'x', shape: [300000], data: new Float32Array(300000).fill(value) }];
+        const tensors = [arrayTensor('x', [300000], new Float32Array(300000).fill(value))];
         writeCheckpoint(process.argv[1], { model: 'toy', configHash: '', seed: 1, step: value, epoch: 0, layout: {}, parameters: [], progress: null },
           { 'dense.safetensors': tensors, 'tables.safetensors': tensors, 'optimizer.safetensors': tensors });
         if (value === 1) process.stdout.write('ready');

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { CHECKPOINT_FILES, CHECKPOINT_VERSION, type CheckpointFile, type CheckpointManifest } from './checkpoint-manifest.js';
-import { type NamedTensor, writeSafetensors } from './safetensors.js';
+import type { NamedTensor } from './named-tensor.js';
+import { writeSafetensors } from './safetensors.js';
 
 const MANIFEST_FILE = 'checkpoint.json';
 

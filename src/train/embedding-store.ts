@@ -1,9 +1,9 @@
-import type { BlockGradient, EmbeddingKernel, EmbeddingTable, RowWiseAdagrad, SlotIds } from '../kernels/embedding-kernel.js';
+import type { BlockGradient, EmbeddingKernel, EmbeddingTable, RowOptimizer, SlotIds, TableOptimizer, TablePart } from '../kernels/embedding-kernel.js';
 import { initializeRows } from '../kernels/initialize-rows.js';
 import type { ModelLayout } from '../model/layout.js';
 import { rowCountOf, type BatchFeeds } from './batch-feeds.js';
-import { tableAccumulatorsName, tableWeightsName } from './checkpoint-manifest.js';
-import type { NamedTensor } from './safetensors.js';
+import { tablePartName } from './checkpoint-manifest.js';
+import type { WritableTensor } from './named-tensor.js';
 
 /** Ids and looked-up rows of one block of a batch. */
 export interface FilledBlock {
@@ -15,19 +15,35 @@ export interface FilledBlock {
   readonly rows: Float32Array;
 }
 
+/** A part of a fused table as a checkpoint stores it: `[rows, width]`, or `[rows]` where a row has one number. */
+const partTensor = (table: EmbeddingTable, { name, width }: TablePart): WritableTensor => ({
+  name: tablePartName(table.width, name),
+  shape: name === 'accumulators' ? [table.rows] : [table.rows, width],
+  read: (first, values) => {
+    table.readRows(name, first, values);
+  },
+  write: (first, values) => {
+    table.writeRows(name, first, values);
+  },
+});
+
 /** A model's fused tables, one a width, and the buffers its blocks are looked up into. */
 export class EmbeddingStore {
   readonly #layout: ModelLayout;
   readonly #tables: ReadonlyMap<number, EmbeddingTable>;
   readonly #buffers: Float32Array[];
 
-  /** Makes the tables and draws their starting rows. */
-  constructor(kernel: EmbeddingKernel, layout: ModelLayout, seed: number) {
+  /**
+   * Makes the tables and draws their starting rows.
+   *
+   * @param optimizer whose state each row has; none in an engine that only scores
+   */
+  constructor(kernel: EmbeddingKernel, layout: ModelLayout, seed: number, optimizer?: TableOptimizer) {
     this.#layout = layout;
     this.#buffers = layout.blocks.map(() => new Float32Array(0));
     this.#tables = new Map(
       layout.fusedTables.map(({ width, rows, tables }) => {
-        const table = kernel.createTable(width, rows);
+        const table = kernel.createTable(width, rows, optimizer === undefined ? {} : { optimizer });
         for (const slice of tables) initializeRows(table, slice, seed);
         return [width, table];
       }),
@@ -53,12 +69,12 @@ export class EmbeddingStore {
   }
 
   /**
-   * One row-wise Adagrad step: the blocks of a fused table are updated together.
+   * One step of the rows' optimizer: the blocks of a fused table are updated together.
    *
    * @param gradientOf gradient `[rowCount, stride]` of a block, by name
    * @returns distinct rows updated
    */
-  update(filled: readonly FilledBlock[], gradientOf: (block: string) => Float32Array, optimizer: RowWiseAdagrad): number {
+  update(filled: readonly FilledBlock[], gradientOf: (block: string) => Float32Array, optimizer: RowOptimizer): number {
     let updated = 0;
     for (const [width, table] of this.#tables) {
       const blocks = filled.flatMap((block, index): BlockGradient[] =>
@@ -69,11 +85,8 @@ export class EmbeddingStore {
     return updated;
   }
 
-  /** The tables as a checkpoint stores them; views, not copies. */
-  tensors(): NamedTensor[] {
-    return [...this.#tables.values()].flatMap((table) => [
-      { name: tableWeightsName(table.width), shape: [table.rows, table.width], data: table.weights },
-      { name: tableAccumulatorsName(table.width), shape: [table.rows], data: table.accumulators },
-    ]);
+  /** The tables and their rows' state as a checkpoint stores them. */
+  tensors(): WritableTensor[] {
+    return [...this.#tables.values()].flatMap((table) => table.parts.map((part) => partTensor(table, part)));
   }
 }

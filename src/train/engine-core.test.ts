@@ -17,7 +17,11 @@ const startingValues = (): Values => {
   const values: Values = new Map();
   for (const { spec } of toyGraph().parameters) values.set(spec.name, Float64Array.from(initializeParameter(spec, TOY_TRAINING.seed)));
   const store = new EmbeddingStore(typescriptKernel, TOY_LAYOUT, TOY_TRAINING.seed);
-  for (const { width } of TOY_LAYOUT.fusedTables) values.set(`table.${width}`, Float64Array.from(store.table(width).weights));
+  for (const { width } of TOY_LAYOUT.fusedTables) {
+    const weights = new Float32Array(store.table(width).rows * width);
+    store.table(width).readRows('weights', 0, weights);
+    values.set(`table.${width}`, Float64Array.from(weights));
+  }
   return values;
 };
 
@@ -147,10 +151,10 @@ const createCore = (training: Training, dropout?: number): Promise<EngineCore> =
     layout: graph.layout,
     parameters: graph.parameters.map(({ spec }) => spec),
     score: buildScoreModel(graph),
-    train: buildTrainModel(graph, training),
+    train: buildTrainModel(graph),
     seed: training.seed,
     threads: 2,
-    embeddingWeightDecay: training.embeddingWeightDecay,
+    optimizer: training,
   });
 };
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { TrainingError } from '../config/errors.js';
-import { typescriptKernel } from '../kernels/typescript-kernel.js';
+import { chooseKernel } from '../kernels/choose-kernel.js';
+import type { EmbeddingKernel } from '../kernels/embedding-kernel.js';
 import { LOGITS } from '../model/layout.js';
 import type { BatchFeeds } from './batch-feeds.js';
 import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
@@ -11,18 +12,16 @@ import { EmbeddingStore } from './embedding-store.js';
 import type { EngineSpec, StepRates, StepResult } from './engine-protocol.js';
 import { reportFailure, type TrainingFailure } from './failure-report.js';
 import { fillFromFiles } from './fill-tensors.js';
-import { DropoutMasks, addScoringMasks, addStepInputs, batchInputs } from './step-inputs.js';
-import { STEP, type StepModel, blockGradientName } from './step-graph.js';
+import { rowOptimizer } from './row-optimizer.js';
+import { DropoutMasks, addLabels, addScoringMasks, batchInputs } from './step-inputs.js';
+import { STEP, type StepModel, blockGradientName, parameterGradientName } from './step-graph.js';
 
 type Outputs = Readonly<Record<string, Tensor>>;
-
-/** FBGEMM's default. */
-const ADAGRAD_EPSILON = 1e-8;
 
 const openSession = async (model: StepModel, threads: number): Promise<InferenceSession> =>
   InferenceSession.create(model.onnx, { graphOptimizationLevel: 'all', intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential' });
 
-const numberOf = (outputs: Outputs, name: string): number => (outputs[name]!.data as Float32Array)[0]!;
+const floats = (outputs: Outputs, name: string): Float32Array => outputs[name]!.data as Float32Array;
 
 /** Sums of row losses per surface and task, over labelled rows. */
 const sumLosses = (spec: EngineSpec, feeds: BatchFeeds, rowLosses: Float32Array): Pick<StepResult, 'lossSums' | 'lossCounts'> => {
@@ -53,19 +52,21 @@ export class EngineCore {
   readonly #masks: DropoutMasks;
   #step = 0;
 
-  private constructor(spec: EngineSpec, score: InferenceSession, train: InferenceSession | undefined) {
+  private constructor(spec: EngineSpec, kernel: EmbeddingKernel, score: InferenceSession, train: InferenceSession | undefined) {
     this.#spec = spec;
     this.#score = score;
     this.#train = train;
-    this.#dense = new DenseState(spec.parameters, spec.seed, train !== undefined);
-    this.#embeddings = new EmbeddingStore(typescriptKernel, spec.layout, spec.seed);
+    this.#dense = new DenseState(kernel, spec.parameters, spec.seed, train !== undefined);
+    this.#embeddings = new EmbeddingStore(kernel, spec.layout, spec.seed, spec.optimizer?.embeddingOptimizer);
     this.#masks = new DropoutMasks(spec.layout, spec.train?.inputs ?? [], spec.seed);
   }
 
-  static async create(spec: EngineSpec): Promise<EngineCore> {
+  /** @param onNotice gets the line that says which kernel runs where the fast one does not */
+  static async create(spec: EngineSpec, onNotice?: (line: string) => void): Promise<EngineCore> {
+    const kernel = chooseKernel({ threads: spec.threads, ...(onNotice === undefined ? {} : { onFallback: onNotice }) });
     const score = await openSession(spec.score, spec.threads);
     const train = spec.train === undefined ? undefined : await openSession(spec.train, spec.threads);
-    return new EngineCore(spec, score, train);
+    return new EngineCore(spec, kernel, score, train);
   }
 
   /**
@@ -74,33 +75,31 @@ export class EngineCore {
    * @throws KernelError when an id is outside its table.
    */
   async train(feeds: BatchFeeds, rates: StepRates): Promise<StepResult | { readonly failure: TrainingFailure }> {
-    if (this.#train === undefined || feeds.labels === undefined) {
+    const { layout, optimizer } = this.#spec;
+    if (this.#train === undefined || optimizer === undefined || feeds.labels === undefined) {
       throw new TrainingError('this engine only scores', { fix: 'Create the engine with a training configuration.' });
     }
     const step = this.#step + 1;
     const started = performance.now();
     const filled = this.#embeddings.lookup(feeds);
-    const inputs = batchInputs(this.#spec.layout, feeds, filled);
-    addStepInputs(inputs, this.#spec.layout, feeds.labels, step, rates.learningRate);
+    const inputs = batchInputs(layout, feeds, filled);
+    addLabels(inputs, layout, feeds.labels);
     this.#masks.addTo(inputs, feeds, step);
     const lookedUp = performance.now();
     const outputs = await this.#run(this.#train, this.#spec.train!, inputs);
     const ran = performance.now();
 
-    const loss = numberOf(outputs, STEP.loss);
-    const gradientNorm = numberOf(outputs, STEP.gradientNorm);
-    const rowLosses = outputs[STEP.rowLosses]!.data as Float32Array;
+    const denseGradient = (parameter: string): Float32Array => floats(outputs, parameterGradientName(parameter));
+    const loss = floats(outputs, STEP.loss)[0]!;
+    const gradientNorm = this.#dense.gradientNorm(denseGradient);
+    const rowLosses = floats(outputs, STEP.rowLosses);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      const weights = { table: (width: number) => this.#embeddings.table(width).weights, parameters: this.#dense.parameters() };
-      return { failure: reportFailure(this.#spec.layout, feeds, { step, loss, gradientNorm, rowLosses }, weights) };
+      const weights = { table: (width: number) => this.#embeddings.table(width), parameters: this.#dense.parameters() };
+      return { failure: reportFailure(layout, feeds, { step, loss, gradientNorm, rowLosses }, weights) };
     }
-    this.#dense.adopt(outputs);
-    const embeddingRows = this.#embeddings.update(filled, (block) => outputs[blockGradientName(block)]!.data as Float32Array, {
-      learningRate: rates.embeddingLearningRate,
-      epsilon: ADAGRAD_EPSILON,
-      weightDecay: this.#spec.embeddingWeightDecay,
-      decayMode: 'l2',
-    });
+    this.#dense.update(denseGradient, gradientNorm, optimizer, rates.learningRate, step);
+    const rows = rowOptimizer(optimizer, rates.embeddingLearningRate, step);
+    const embeddingRows = this.#embeddings.update(filled, (block) => floats(outputs, blockGradientName(block)), rows);
     this.#step = step;
     const milliseconds = { lookup: lookedUp - started, run: ran - lookedUp, update: performance.now() - ran };
     return { step, loss, gradientNorm, embeddingRows, milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };

@@ -1,7 +1,9 @@
 /** What the engine's two threads say to each other. All of it is plain data. */
+import type { Training } from '../config/project.js';
 import type { ModelLayout, ParameterSpec } from '../model/layout.js';
 import type { BatchFeeds } from './batch-feeds.js';
 import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
+import type { DenseOptimizer } from './dense-optimizer.js';
 import type { TrainingFailure } from './failure-report.js';
 import type { StepModel } from './step-graph.js';
 import type { TransferredError } from './transferred-error.js';
@@ -15,9 +17,12 @@ export interface EngineSpec {
   readonly train?: StepModel;
   readonly seed: number;
   readonly threads: number;
-  /** L2 of embedding rows. */
-  readonly embeddingWeightDecay: number;
+  /** Absent in an engine that only scores. */
+  readonly optimizer?: EngineOptimizer;
 }
+
+/** How dense parameters and embedding rows are optimized. */
+export type EngineOptimizer = DenseOptimizer & Pick<Training, 'embeddingOptimizer' | 'embeddingWeightDecay'>;
 
 /** Learning rates of one step, after the schedule. */
 export interface StepRates {

@@ -13,6 +13,7 @@ import {
   START_ID,
   type EngineAnswers,
   type EngineCall,
+  type EngineOptimizer,
   type EngineReply,
   type EngineRequest,
   type EngineSpec,
@@ -32,7 +33,7 @@ export interface EngineOptions {
   /** Threads of ONNX Runtime. */
   readonly threads: number;
   /** Absent: the engine only scores, without optimizer state. */
-  readonly training?: Pick<Training, 'seed' | 'optimizer' | 'weightDecay' | 'clipNorm' | 'embeddingWeightDecay'>;
+  readonly training?: EngineOptimizer & Pick<Training, 'seed'>;
 }
 
 /** A thread loads compiled code only: from sources (tests) the entry is the one in `dist/`. */
@@ -58,6 +59,15 @@ const taskIndices = (options: EngineOptions): number[] =>
     }
     return index;
   });
+
+/** Plain data for the thread: a whole training configuration may hold more. */
+const optimizerOf = ({ optimizer, weightDecay, clipNorm, embeddingOptimizer, embeddingWeightDecay }: EngineOptimizer): EngineOptimizer => ({
+  optimizer,
+  weightDecay,
+  clipNorm,
+  embeddingOptimizer,
+  embeddingWeightDecay,
+});
 
 interface Waiting {
   readonly resolve: (answer: never) => void;
@@ -100,15 +110,15 @@ export class Engine {
   static async create(options: EngineOptions): Promise<Engine> {
     const { graph, training, threads } = options;
     const score = buildScoreModel(graph);
-    const train = training === undefined ? undefined : buildTrainModel(graph, training);
+    const train = training === undefined ? undefined : buildTrainModel(graph);
     const spec: EngineSpec = {
       layout: graph.layout,
       parameters: graph.parameters.map((parameter) => parameter.spec),
       score,
       ...(train === undefined ? {} : { train }),
+      ...(training === undefined ? {} : { optimizer: optimizerOf(training) }),
       seed: training?.seed ?? 0,
       threads,
-      embeddingWeightDecay: training?.embeddingWeightDecay ?? 0,
     };
     const readsSegments = (model: StepModel): boolean => model.inputs.some(({ name }) => name === INPUT.segmentSlots);
     const scorePlan: FeedPlan = { layout: graph.layout, taskIndices: [], segments: readsSegments(score) };

@@ -1,4 +1,5 @@
 import { TrainingError } from '../config/errors.js';
+import type { EmbeddingTable } from '../kernels/embedding-kernel.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { BatchFeeds } from './batch-feeds.js';
 
@@ -106,18 +107,26 @@ const denseOf = (layout: ModelLayout, feeds: BatchFeeds): TrainingFailure['dense
     });
   });
 
-const tablesOf = (layout: ModelLayout, weightsOf: (width: number) => Float32Array): TrainingFailure['tables'] =>
+/** Rows looked at together: a table may be larger than any single buffer. */
+const ROWS_AT_ONCE = 65_536;
+
+const tablesOf = (layout: ModelLayout, tableOf: (width: number) => Pick<EmbeddingTable, 'readRows'>): TrainingFailure['tables'] =>
   layout.fusedTables.flatMap(({ width, tables }) => {
-    const weights = weightsOf(width);
+    const piece = new Float32Array(ROWS_AT_ONCE * width);
     return tables.map(({ name, base, rows }) => {
       const found = { table: name, largestNorm: 0, row: 0, notFinite: 0 };
-      for (let row = 0; row < rows; row += 1) {
-        let squares = 0;
-        for (let i = (base + row) * width; i < (base + row + 1) * width; i += 1) squares += weights[i]! * weights[i]!;
-        if (!isFiniteNumber(squares)) found.notFinite += 1;
-        else if (Math.sqrt(squares) > found.largestNorm) {
-          found.largestNorm = Math.sqrt(squares);
-          found.row = row;
+      for (let start = 0; start < rows; start += ROWS_AT_ONCE) {
+        const count = Math.min(ROWS_AT_ONCE, rows - start);
+        const weights = piece.subarray(0, count * width);
+        tableOf(width).readRows('weights', base + start, weights);
+        for (let row = 0; row < count; row += 1) {
+          let squares = 0;
+          for (let i = row * width; i < (row + 1) * width; i += 1) squares += weights[i]! * weights[i]!;
+          if (!isFiniteNumber(squares)) found.notFinite += 1;
+          else if (Math.sqrt(squares) > found.largestNorm) {
+            found.largestNorm = Math.sqrt(squares);
+            found.row = start + row;
+          }
         }
       }
       return found;
@@ -140,7 +149,7 @@ export const reportFailure = (
   layout: ModelLayout,
   feeds: BatchFeeds,
   step: { readonly step: number; readonly loss: number; readonly gradientNorm: number; readonly rowLosses: Float32Array },
-  weights: { readonly table: (width: number) => Float32Array; readonly parameters: ReadonlyMap<string, Float32Array> },
+  weights: { readonly table: (width: number) => Pick<EmbeddingTable, 'readRows'>; readonly parameters: ReadonlyMap<string, Float32Array> },
 ): TrainingFailure => ({
   step: step.step,
   loss: printable(step.loss),

@@ -1,5 +1,6 @@
 import { ArtifactError } from '../config/errors.js';
-import { type NamedTensor, SafetensorsFile } from './safetensors.js';
+import { rowRanges, rowSize, type NamedTensor, type WritableTensor } from './named-tensor.js';
+import { SafetensorsFile } from './safetensors.js';
 
 const checkShape = (file: SafetensorsFile, { name, shape }: NamedTensor): void => {
   const stored = file.names.includes(name) ? file.shape(name) : undefined;
@@ -12,18 +13,28 @@ const checkShape = (file: SafetensorsFile, { name, shape }: NamedTensor): void =
   });
 };
 
+const fill = (file: SafetensorsFile, tensor: WritableTensor): void => {
+  let piece = new Float32Array(0);
+  for (const { first, floats } of rowRanges(tensor)) {
+    if (piece.length < floats) piece = new Float32Array(floats);
+    const values = piece.subarray(0, floats);
+    file.readInto(tensor.name, values, first * rowSize(tensor));
+    tensor.write(first, values);
+  }
+};
+
 /**
  * Overwrites tensors with those of safetensors files. Every shape is compared before the first value is read, so that a
  * model is loaded whole or not at all.
  *
  * @throws ArtifactError when a file lacks a tensor or has another shape.
  */
-export const fillFromFiles = (sources: readonly { readonly path: string; readonly tensors: readonly NamedTensor[] }[]): void => {
-  const opened: { readonly file: SafetensorsFile; readonly tensors: readonly NamedTensor[] }[] = [];
+export const fillFromFiles = (sources: readonly { readonly path: string; readonly tensors: readonly WritableTensor[] }[]): void => {
+  const opened: { readonly file: SafetensorsFile; readonly tensors: readonly WritableTensor[] }[] = [];
   try {
     for (const { path, tensors } of sources) opened.push({ file: new SafetensorsFile(path), tensors });
     for (const { file, tensors } of opened) for (const tensor of tensors) checkShape(file, tensor);
-    for (const { file, tensors } of opened) for (const { name, data } of tensors) file.readInto(name, data);
+    for (const { file, tensors } of opened) for (const tensor of tensors) fill(file, tensor);
   } finally {
     for (const { file } of opened) file.close();
   }

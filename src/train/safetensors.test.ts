@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactError, IoError } from '../config/errors.js';
+import { arrayTensor } from './named-tensor.js';
 import { SafetensorsFile, writeSafetensors } from './safetensors.js';
 
 describe('safetensors', () => {
@@ -17,11 +18,12 @@ describe('safetensors', () => {
     rmSync(directory, { recursive: true });
   });
 
-  const tensors = [
+  const data = [
     { name: 'a', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
     { name: 'b.empty', shape: [0, 3], data: new Float32Array(0) },
     { name: 'large', shape: [5_000_000], data: Float32Array.from({ length: 5_000_000 }, (_, i) => i) },
   ];
+  const tensors = data.map(({ name, shape, data: values }) => arrayTensor(name, shape, values));
 
   it('reads back what was written, whole and in pieces', () => {
     const written = writeSafetensors(path, tensors);
@@ -30,7 +32,7 @@ describe('safetensors', () => {
     const file = new SafetensorsFile(path);
     expect(file.names).toEqual(['a', 'b.empty', 'large']);
     expect(file.shape('a')).toEqual([2, 3]);
-    for (const { name, data } of tensors) expect(Buffer.from(file.read(name).buffer).equals(Buffer.from(data.buffer))).toBe(true);
+    for (const { name, data: values } of data) expect(Buffer.from(file.read(name).buffer).equals(Buffer.from(values.buffer))).toBe(true);
     const piece = new Float32Array(2);
     file.readInto('a', piece, 3);
     expect([...piece]).toEqual([4, 5]);

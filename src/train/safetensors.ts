@@ -6,13 +6,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
-
-/** A named float32 tensor, row-major. */
-export interface NamedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
+import { elementCount, rowRanges, rowSize, type NamedTensor } from './named-tensor.js';
 
 /** Size and checksum of a file written. */
 export interface WrittenFile {
@@ -34,9 +28,10 @@ const bytesOf = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer, 
 const encodeHeader = (tensors: readonly NamedTensor[]): Uint8Array => {
   const header: Record<string, HeaderEntry> = {};
   let offset = 0;
-  for (const { name, shape, data } of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+  for (const tensor of tensors) {
+    const bytes = 4 * elementCount(tensor);
+    header[tensor.name] = { dtype: 'F32', shape: tensor.shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
   }
   const json = JSON.stringify(header);
   const length = Math.ceil(Buffer.byteLength(json) / 8) * 8;
@@ -68,7 +63,15 @@ export const writeSafetensors = (path: string, tensors: readonly NamedTensor[]):
       bytes += data.byteLength;
     };
     append(encodeHeader(tensors));
-    for (const tensor of tensors) append(bytesOf(tensor.data));
+    let piece = new Float32Array(0);
+    for (const tensor of tensors) {
+      for (const { first, floats } of rowRanges(tensor)) {
+        if (piece.length < floats) piece = new Float32Array(floats);
+        const values = piece.subarray(0, floats);
+        tensor.read(first, values);
+        append(bytesOf(values));
+      }
+    }
     fsyncSync(descriptor);
   } catch (cause) {
     throw explainIoFailure(cause, path);
@@ -134,6 +137,19 @@ export class SafetensorsFile {
     const data = new Float32Array(this.shape(name).reduce((product, dim) => product * dim, 1));
     this.readInto(name, data);
     return data;
+  }
+
+  /** A tensor to be copied from piece by piece while the file is open. */
+  tensor(name: string): NamedTensor {
+    const shape = this.shape(name);
+    const size = rowSize({ shape });
+    return {
+      name,
+      shape,
+      read: (first, values) => {
+        this.readInto(name, values, first * size);
+      },
+    };
   }
 
   /** Fills `target` with the tensor's values from element `first` on. */

@@ -5,13 +5,12 @@ import { INPUT, type ModelLayout, type RowSpace } from '../model/layout.js';
 import { rowCountOf, type BatchFeeds } from './batch-feeds.js';
 import { fillDropoutMask } from './dropout-mask.js';
 import type { FilledBlock } from './embedding-store.js';
-import { ADAM, STEP } from './step-graph.js';
+import { STEP } from './step-graph.js';
 
 type Inputs = Map<string, Tensor>;
 
 const float32 = (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape);
 const int64 = (data: BigInt64Array, shape: readonly number[]): Tensor => new Tensor('int64', data, shape);
-const scalarInput = (value: number): Tensor => float32(Float32Array.of(value), []);
 
 /** Inputs that training and scoring share: features and how rows belong together. */
 export const batchInputs = (layout: ModelLayout, feeds: BatchFeeds, filled: readonly FilledBlock[]): Inputs => {
@@ -34,20 +33,11 @@ export const batchInputs = (layout: ModelLayout, feeds: BatchFeeds, filled: read
   return inputs;
 };
 
-/** Adds labels and the numbers that change from step to step. */
-export const addStepInputs = (
-  inputs: Inputs,
-  layout: ModelLayout,
-  labels: NonNullable<BatchFeeds['labels']>,
-  step: number,
-  learningRate: number,
-): void => {
+/** Adds the labels and what each weighs. */
+export const addLabels = (inputs: Inputs, layout: ModelLayout, labels: NonNullable<BatchFeeds['labels']>): void => {
   const shape = [labels.values.length / layout.tasks.length, layout.tasks.length];
   inputs.set(STEP.labels, float32(labels.values, shape));
   inputs.set(STEP.labelWeights, float32(labels.weights, shape));
-  inputs.set(STEP.learningRate, scalarInput(learningRate));
-  inputs.set(STEP.firstCorrection, scalarInput(1 / (1 - ADAM.beta1 ** step)));
-  inputs.set(STEP.secondCorrection, scalarInput(1 / Math.sqrt(1 - ADAM.beta2 ** step)));
 };
 
 /** When scoring, nothing is dropped: `[1, width]` ones broadcast over the rows. */
