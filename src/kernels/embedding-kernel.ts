@@ -1,6 +1,6 @@
 /**
- * The sparse side of the engine: fused embedding tables, their lookup and their row-wise optimizer. Every implementation
- * sums in the same fixed order, so that training is repeatable.
+ * The sparse side of the engine: fused embedding tables, their lookup and their row optimizers, and the passes over dense
+ * parameters that a step ends with. Every implementation sums in the same fixed order, so that training is repeatable.
  */
 
 /** How the rows of one list become one row: `single` is a plain lookup. */
@@ -19,7 +19,7 @@ export interface SlotIds {
   readonly offset: number;
   /** Ids: one a row when `single`, else row i owns `values[offsets[i] .. offsets[i + 1])`. */
   readonly values: Int32Array;
-  /** `rowCount + 1` list boundaries; absent when `single`. */
+  /** `rowCount + 1` ascending list boundaries; absent when `single`. */
   readonly offsets?: Int32Array;
 }
 
@@ -31,11 +31,15 @@ export interface BlockGradient {
   readonly gradient: Float32Array;
 }
 
+/** Which optimizer a table keeps state for. */
+export type TableOptimizer = 'adagrad' | 'adam' | 'sgd';
+
 /**
  * Row-wise Adagrad with FBGEMM's semantics: one accumulator a row, `m += mean_d(g²)`,
  * `w = correction·w − learningRate / (√m + epsilon)·g`.
  */
 export interface RowWiseAdagrad {
+  readonly type: 'adagrad';
   readonly learningRate: number;
   /** Added outside the root. */
   readonly epsilon: number;
@@ -44,21 +48,64 @@ export interface RowWiseAdagrad {
   readonly decayMode: 'l2' | 'decoupled';
 }
 
-/** All embedding tables of one width, stored and looked up as one. */
-export interface EmbeddingTable {
+/**
+ * Adam with FBGEMM's semantics: two moments an element, bias-corrected with the global step, only rows that were looked up
+ * move or decay: `w −= learningRate·(m̂ / (√v̂ + epsilon) + weightDecay·w)`.
+ */
+export interface RowAdam {
+  readonly type: 'adam';
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Added outside the root. */
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Steps taken, this one included: 1 at the first. */
+  readonly step: number;
+}
+
+/** FBGEMM's EXACT_SGD, equal rows summed first: `w −= learningRate·(g + weightDecay·w)`. */
+export interface RowSgd {
+  readonly type: 'sgd';
+  readonly learningRate: number;
+  readonly weightDecay: number;
+}
+
+/** One step's settings; `type` must be the table's optimizer. */
+export type RowOptimizer = RowWiseAdagrad | RowAdam | RowSgd;
+
+/**
+ * A part of a table's state: `weights` `[rows, width]`; `accumulators` `[rows, 1]` (adagrad); `first` and `second`
+ * `[rows, width]` (adam).
+ */
+export interface TablePart {
+  readonly name: 'weights' | 'accumulators' | 'first' | 'second';
+  readonly width: number;
+}
+
+/** What can be looked up. */
+export interface LookupTable {
   readonly width: number;
   readonly rows: number;
-  /** `[rows, width]`, row-major. */
-  readonly weights: Float32Array;
-  /** Row-wise Adagrad's `m`, one a row. */
-  readonly accumulators: Float32Array;
 
   /**
    * Fills every slot of a block: `out[row · stride + slot.offset + d]`. Empty lists give zeros.
    *
-   * @throws KernelError when an id is outside its table.
+   * @throws KernelError when an id is outside its table; nothing is written then.
+   * @throws KernelUseError when the arrays do not have the sizes that the block needs.
    */
   lookup(slots: readonly SlotIds[], rowCount: number, out: Float32Array, stride: number): void;
+
+  /** Frees its memory; the table cannot be used afterwards. May be called again. */
+  close(): void;
+}
+
+/** All embedding tables of one width, stored and looked up as one. It may be larger than any typed array. */
+export interface EmbeddingTable extends LookupTable {
+  /** Undefined: the table only reads, and has no state. */
+  readonly optimizer: TableOptimizer | undefined;
+  /** Its state, weights first. */
+  readonly parts: readonly TablePart[];
 
   /**
    * Sums the gradients of equal rows over all blocks, in the order of blocks, slots, rows and list entries, then applies
@@ -67,13 +114,66 @@ export interface EmbeddingTable {
    *
    * @returns the number of distinct rows updated.
    * @throws KernelError when an id is outside its table; nothing is changed then.
+   * @throws KernelUseError when the arrays do not have the sizes that the blocks need, or the optimizer is another one.
    */
-  update(blocks: readonly BlockGradient[], optimizer: RowWiseAdagrad): number;
+  update(blocks: readonly BlockGradient[], optimizer: RowOptimizer): number;
+
+  /**
+   * Copies rows `[first, first + values.length / part width)` out of the table.
+   *
+   * @throws KernelUseError when the table has no such part or rows, or `values` does not hold whole rows.
+   */
+  readRows(part: TablePart['name'], first: number, values: Float32Array): void;
+
+  /** Copies rows into the table, as {@link readRows} copies them out. */
+  writeRows(part: TablePart['name'], first: number, values: Float32Array): void;
+}
+
+/** How a {@link QuantizedTable} stores a weight: half precision, or 8 bits with a scale and an offset per row. */
+export type QuantizedPrecision = 'fp16' | 'int8';
+
+/** Rows in reduced precision, for reading only. */
+export interface QuantizedTable extends LookupTable {
+  readonly precision: QuantizedPrecision;
+  /** Bytes of its rows, scales and offsets. */
+  readonly bytes: number;
+}
+
+/** One Adam or AdamW step on a dense parameter. */
+export interface DenseAdamStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Added outside the root. */
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** True: `w` shrinks by `1 − learningRate·weightDecay` (AdamW). False: `weightDecay·w` is added to the gradient. */
+  readonly decoupled: boolean;
+  /** `1 − beta1^step`. */
+  readonly firstCorrection: number;
+  /** `1 − beta2^step`. */
+  readonly secondCorrection: number;
+  /** Multiplies the gradient first: what clipping by the global norm left of it. */
+  readonly gradientScale: number;
 }
 
 /** An implementation of the sparse side. */
 export interface EmbeddingKernel {
   readonly name: 'typescript' | 'native';
-  /** A table of zeros. */
-  createTable(width: number, rows: number): EmbeddingTable;
+
+  /** A table of zeros, with zero state for `optimizer`. */
+  createTable(width: number, rows: number, options?: { readonly optimizer?: TableOptimizer | undefined }): EmbeddingTable;
+
+  /** A copy of a table's weights in reduced precision. */
+  quantize(table: EmbeddingTable, precision: QuantizedPrecision): QuantizedTable;
+
+  /** Sum of squares in double precision, in an order that depends on the length alone. */
+  squaredNorm(values: Float32Array): number;
+
+  /**
+   * One Adam step, in place. Arrays are `[n]`, all of one length.
+   *
+   * @throws KernelUseError when the lengths differ.
+   */
+  denseAdam(parameter: Float32Array, first: Float32Array, second: Float32Array, gradient: Float32Array, step: DenseAdamStep): void;
 }

@@ -2,7 +2,7 @@ import type { BlockGradient, SlotIds } from './embedding-kernel.js';
 import { addRow } from './pooled-lookup.js';
 
 /** Grown by doubling, so that steady training allocates nothing. */
-const grown = <T extends Float32Array | Int32Array>(array: T, used: number, needed: number): T => {
+const grown = <T extends Float32Array | Float64Array>(array: T, used: number, needed: number): T => {
   if (needed <= array.length) return array;
   const larger = new (array.constructor as new (length: number) => T)(Math.max(needed, 2 * array.length));
   larger.set(array.subarray(0, used));
@@ -17,7 +17,7 @@ export class GradientRows {
   readonly #width: number;
   /** 1 + index of the fused row in `rows`, or 0. */
   readonly #positions: Int32Array;
-  #rows = new Int32Array(1024);
+  #rows = new Float64Array(1024);
   #sums: Float32Array;
   #count = 0;
 
@@ -33,7 +33,7 @@ export class GradientRows {
   }
 
   /** Fused row of each. */
-  get rows(): Int32Array {
+  get rows(): Float64Array {
     return this.#rows;
   }
 

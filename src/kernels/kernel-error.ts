@@ -19,3 +19,13 @@ export class KernelError extends Error {
     this.tableRows = tableRows;
   }
 }
+
+/** A kernel was called with arrays or settings that do not fit together: a bug of the caller, never of its data. */
+export class KernelUseError extends Error {
+  readonly code = 'kernel_use';
+
+  constructor(message: string) {
+    super(message);
+    this.name = 'KernelUseError';
+  }
+}

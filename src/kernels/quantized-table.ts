@@ -1,0 +1,121 @@
+import { checkIds, checkShapes } from './check-block.js';
+import type { EmbeddingTable, QuantizedPrecision, QuantizedTable, SlotIds } from './embedding-kernel.js';
+import { fromHalf, toHalf } from './half-precision.js';
+import { KernelUseError } from './kernel-error.js';
+import { lookupSlot, type RowSource } from './pooled-lookup.js';
+
+/** Rows read from a table at a time. */
+const PIECE = 4096;
+
+/** A row's codes, and how to get its weights back. */
+interface EncodedRows extends RowSource {
+  readonly bytes: number;
+  encode(row: number, weights: Float32Array, from: number): void;
+}
+
+class HalfRows implements EncodedRows {
+  readonly floats: Float32Array;
+  readonly #codes: Uint16Array;
+
+  constructor(width: number, rows: number) {
+    this.floats = new Float32Array(width);
+    this.#codes = new Uint16Array(width * rows);
+  }
+
+  get bytes(): number {
+    return this.#codes.byteLength;
+  }
+
+  encode(row: number, weights: Float32Array, from: number): void {
+    const width = this.floats.length;
+    for (let d = 0; d < width; d += 1) this.#codes[row * width + d] = toHalf(weights[from + d]!);
+  }
+
+  start(row: number): number {
+    const width = this.floats.length;
+    for (let d = 0; d < width; d += 1) this.floats[d] = fromHalf(this.#codes[row * width + d]!);
+    return 0;
+  }
+}
+
+/** Each row's weights are `code · scale + lowest`, codes 0 to 255, as FBGEMM's row-wise 8-bit tables. */
+class ByteRows implements EncodedRows {
+  readonly floats: Float32Array;
+  readonly #codes: Uint8Array;
+  /** Scale and lowest weight of each row. */
+  readonly #scales: Float32Array;
+
+  constructor(width: number, rows: number) {
+    this.floats = new Float32Array(width);
+    this.#codes = new Uint8Array(width * rows);
+    this.#scales = new Float32Array(2 * rows);
+  }
+
+  get bytes(): number {
+    return this.#codes.byteLength + this.#scales.byteLength;
+  }
+
+  encode(row: number, weights: Float32Array, from: number): void {
+    const width = this.floats.length;
+    let lowest = Infinity;
+    let highest = -Infinity;
+    for (let d = 0; d < width; d += 1) {
+      lowest = Math.min(lowest, weights[from + d]!);
+      highest = Math.max(highest, weights[from + d]!);
+    }
+    const scale = Math.fround(Math.fround(highest - lowest) / 255);
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    this.#scales[2 * row] = scale;
+    this.#scales[2 * row + 1] = lowest;
+    for (let d = 0; d < width; d += 1) {
+      this.#codes[row * width + d] = Math.min(255, Math.floor((weights[from + d]! - lowest) * inverse + 0.5));
+    }
+  }
+
+  start(row: number): number {
+    const width = this.floats.length;
+    const scale = this.#scales[2 * row]!;
+    const lowest = this.#scales[2 * row + 1]!;
+    for (let d = 0; d < width; d += 1) this.floats[d] = Math.fround(this.#codes[row * width + d]! * scale) + lowest;
+    return 0;
+  }
+}
+
+class TypeScriptQuantizedTable implements QuantizedTable {
+  readonly width: number;
+  readonly rows: number;
+  readonly precision: QuantizedPrecision;
+  readonly bytes: number;
+  #source: EncodedRows | undefined;
+
+  constructor(table: EmbeddingTable, precision: QuantizedPrecision) {
+    const { width, rows } = table;
+    const source = precision === 'fp16' ? new HalfRows(width, rows) : new ByteRows(width, rows);
+    const piece = new Float32Array(Math.min(rows, PIECE) * width);
+    for (let first = 0; first < rows; first += PIECE) {
+      const count = Math.min(PIECE, rows - first);
+      table.readRows('weights', first, piece.subarray(0, count * width));
+      for (let i = 0; i < count; i += 1) source.encode(first + i, piece, i * width);
+    }
+    this.width = width;
+    this.rows = rows;
+    this.precision = precision;
+    this.bytes = source.bytes;
+    this.#source = source;
+  }
+
+  lookup(slots: readonly SlotIds[], rowCount: number, out: Float32Array, stride: number): void {
+    if (this.#source === undefined) throw new KernelUseError('the table is closed');
+    checkShapes(this, slots, rowCount, out, stride, 'out');
+    for (const slot of slots) checkIds(slot, rowCount);
+    for (const slot of slots) lookupSlot(this.#source, this.width, slot, rowCount, out, stride);
+  }
+
+  close(): void {
+    this.#source = undefined;
+  }
+}
+
+/** A copy of a table's weights in reduced precision: halves are rounded to the nearest, bytes to the nearest of 256 levels. */
+export const quantizeTable = (table: EmbeddingTable, precision: QuantizedPrecision): QuantizedTable =>
+  new TypeScriptQuantizedTable(table, precision);
