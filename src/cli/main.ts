@@ -12,6 +12,7 @@ const LOAD: Readonly<Record<CommandName, () => Promise<Command>>> = {
   init: async () => (await import('./init.js')).initCommand(),
   simulate: async () => (await import('./simulate.js')).simulateCommand(),
   prepare: async () => (await import('./prepare.js')).prepareCommand(),
+  inspect: async () => (await import('./inspect.js')).inspectCommand(),
   train: async () => (await import('./train.js')).trainCommand(),
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   compare: async () => (await import('./compare.js')).compareCommand(),

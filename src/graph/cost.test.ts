@@ -116,22 +116,22 @@ describe('peakBytes', () => {
     const wide = matmul(x, parameter('w', [8, 100]));
     const narrow = matmul(relu(wide), parameter('v', [100, 1]));
     // Input and both wide tensors; when the narrow one is made, the first of them is gone.
-    expect(peakBytes([narrow], sizes)).toBe(4 * 10 * (8 + 100 + 100));
+    expect(peakBytes([narrow])(sizes)).toBe(4 * 10 * (8 + 100 + 100));
   });
 
   it('takes views for what they show', () => {
     const wide = matmul(x, parameter('w', [8, 100]));
     const flat = reshape(wide, [dimProduct(['rows', 100])]);
-    expect(peakBytes([mul(flat, flat)], sizes)).toBe(4 * 10 * (8 + 100 + 100));
+    expect(peakBytes([mul(flat, flat)])(sizes)).toBe(4 * 10 * (8 + 100 + 100));
   });
 
   it('keeps what the backward reads', () => {
     const weights = Array.from({ length: 6 }, (_, layer) => parameter(`w${layer}`, [8, 8]));
     const deep = weights.reduce((features, weight) => relu(matmul(features, weight)), x);
     const one = 4 * 10 * 8;
-    expect(peakBytes([deep], sizes)).toBe(3 * one);
+    expect(peakBytes([deep])(sizes)).toBe(3 * one);
     // Six layers' inputs and the last result, and at most as many gradients and masks.
-    const peak = peakBytes(gradients(reduceSum(deep, [0, 1]), weights), sizes);
+    const peak = peakBytes(gradients(reduceSum(deep, [0, 1]), weights))(sizes);
     expect(peak).toBeGreaterThanOrEqual(7 * one);
     expect(peak).toBeLessThanOrEqual(14 * one);
   });

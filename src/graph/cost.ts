@@ -65,7 +65,7 @@ const MOVES = [
   'sizesAlong', 'slice', 'split', 'squeeze', 'stopGradient', 'transpose', 'ungroupRows', 'unsqueeze', 'zerosLike',
 ];
 const ELEMENTWISE = [
-  'abs', 'add', 'clip', 'div', 'equal', 'erf', 'exp', 'gelu', 'greater', 'log', 'maximum', 'minimum', 'mul', 'neg', 'reciprocal', 'relu', 'sigmoid',
+  'abs', 'add', 'clip', 'div', 'equal', 'erf', 'exp', 'gelu', 'greater', 'isPositive', 'log', 'maximum', 'minimum', 'mul', 'neg', 'reciprocal', 'relu', 'sigmoid',
   'sign', 'softplus', 'sqrt', 'square', 'sub', 'tanh', 'where',
 ];
 const REDUCTIONS = ['cumulativeSum', 'reduceMax', 'reduceMean', 'reduceSum', 'scatterRows', 'segmentSum'];
@@ -113,29 +113,28 @@ export const resultBytes = (order: readonly Tensor[], sizes: DimSizes): Readonly
 
 /**
  * Most bytes of inputs and results that are needed at once when the graph runs node by node and each result is freed after its
- * last use. Inputs and outputs stay to the end, parameters are left out.
+ * last use, for any sizes. Inputs and outputs stay to the end, parameters are left out.
  */
-export const peakBytes = (outputs: readonly Tensor[], sizes: DimSizes): number => {
+export const peakBytes = (outputs: readonly Tensor[]): ((sizes: DimSizes) => number) => {
   const order = topologicalOrder(outputs);
-  const bytes = resultBytes(order, sizes);
   const memory = new Map<Tensor, Tensor>();
   for (const node of order) memory.set(node, VIEWS.has(node.kind) ? memory.get(node.inputs[0]!)! : node);
-  const uses = new Map<Tensor, number>();
-  const use = (node: Tensor, change: number): number => {
-    const left = (uses.get(memory.get(node)!) ?? 0) + change;
-    uses.set(memory.get(node)!, left);
-    return left;
+  const lastUse = new Map<Tensor, Tensor>();
+  for (const node of order) for (const one of [node, ...node.inputs]) lastUse.set(memory.get(one)!, node);
+  for (const kept of [...outputs, ...order.filter((one) => one.kind === 'input')]) lastUse.delete(memory.get(kept)!);
+  const freedAfter = new Map<Tensor, Tensor[]>();
+  for (const [node, last] of lastUse) freedAfter.set(last, [...(freedAfter.get(last) ?? []), node]);
+  return (sizes) => {
+    const bytes = resultBytes(order, sizes);
+    let live = 0;
+    let peak = 0;
+    for (const node of order) {
+      live += bytes.get(node)!;
+      peak = Math.max(peak, live);
+      for (const freed of freedAfter.get(node) ?? []) live -= bytes.get(freed)!;
+    }
+    return peak;
   };
-  for (const node of order) for (const one of node.inputs) use(one, 1);
-  for (const node of [...outputs, ...order.filter((one) => one.kind === 'input')]) use(node, 1);
-  let live = 0;
-  let peak = 0;
-  for (const node of order) {
-    live += bytes.get(node)!;
-    peak = Math.max(peak, live);
-    for (const one of node.inputs) if (use(one, -1) === 0) live -= bytes.get(memory.get(one)!)!;
-  }
-  return peak;
 };
 
 /** What reverse mode computes for one node of a forward graph. */

@@ -1,7 +1,5 @@
-import { peakBytes } from '../graph/cost.js';
-import { gradients } from '../graph/gradients.js';
 import { batchSizes, type BatchShape } from './batch-sizes.js';
-import { modelLoss } from './module-costs.js';
+import { stepBytes } from './module-costs.js';
 import type { ModelGraph } from './model-graph.js';
 
 /** Most bytes of a train step's activations. */
@@ -20,11 +18,10 @@ const longestHistories = ({ layout }: ModelGraph, requests: number, candidates: 
  * At least one request's tokens; infinite for a model without sequences.
  */
 export const defaultBatchTokens = (graph: ModelGraph, batchCandidates: number): number => {
-  const { layout, parameters, blocks, logits } = graph;
+  const { layout } = graph;
   if (layout.sequences.length === 0) return Infinity;
-  const loss = modelLoss(graph);
-  const outputs = [loss, logits, ...gradients(loss, [...parameters.map(({ tensor }) => tensor), ...blocks])];
-  const bytes = (requests: number): number => peakBytes(outputs, batchSizes(layout, longestHistories(graph, requests, batchCandidates)));
+  const peak = stepBytes(graph);
+  const bytes = (requests: number): number => peak(batchSizes(layout, longestHistories(graph, requests, batchCandidates)));
   const limit = Math.max(ACTIVATION_BYTES, bytes(0) + ACTIVATION_BYTES / 2);
   // The most requests that fit: doubled until they no longer do, then bisected.
   let fitting = 1;

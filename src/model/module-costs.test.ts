@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { smallModel } from '../../test/support/small-model.js';
-import { nodeFlops, peakBytes } from '../graph/cost.js';
+import { nodeFlops } from '../graph/cost.js';
 import { gradients } from '../graph/gradients.js';
 import { topologicalOrder } from '../graph/traverse.js';
 import { batchSizes, expandedShape, scaledShape, type BatchShape } from './batch-sizes.js';
 import { defaultBatchTokens } from './batch-tokens.js';
-import { modelLoss, moduleCosts } from './module-costs.js';
+import { modelLoss, moduleCosts, stepBytes } from './module-costs.js';
 
 const FULL = { transformer: { width: 4, layers: 1 }, projection: { width: 3 }, experts: { count: 2, hidden: [3] } } as const;
 
@@ -70,10 +70,8 @@ describe('defaultBatchTokens', () => {
     const tokens = defaultBatchTokens(graph, 2048);
     expect(tokens % sequence!.length).toBe(0);
     const requests = tokens / sequence!.length;
-    const loss = modelLoss(graph);
-    const outputs = [loss, graph.logits, ...gradients(loss, [...graph.parameters.map(({ tensor }) => tensor), ...graph.blocks])];
     const bytes = (count: number): number =>
-      peakBytes(outputs, batchSizes(graph.layout, { requests: count, candidates: { home: 2048 }, sequences: { history: { tokens: count * 3, groups: [{ requests: count, length: 3 }] } } }));
+      stepBytes(graph)(batchSizes(graph.layout, { requests: count, candidates: { home: 2048 }, sequences: { history: { tokens: count * 3, groups: [{ requests: count, length: 3 }] } } }));
     expect(bytes(requests)).toBeLessThanOrEqual(512 * 1024 ** 2);
     expect(bytes(requests * 1.01)).toBeGreaterThan(512 * 1024 ** 2);
   });

@@ -1,5 +1,6 @@
 /** What each module of a model costs, from its graph alone. */
-import { backwardByNode, elementCount, nodeFlops, resultBytes, type DimSizes } from '../graph/cost.js';
+import { backwardByNode, elementCount, nodeFlops, peakBytes, resultBytes, type DimSizes } from '../graph/cost.js';
+import { gradients } from '../graph/gradients.js';
 import { input } from '../graph/inputs.js';
 import { mul } from '../graph/ops/mul.js';
 import { reduceSum } from '../graph/ops/reduce-sum.js';
@@ -37,6 +38,12 @@ export const moduleOfParameter = (name: string): string => {
 /** The loss that training minimizes, over labels and weights per row. */
 export const modelLoss = ({ logits }: Pick<ModelGraph, 'logits'>): Tensor =>
   reduceSum(mul(sigmoidCrossEntropy(logits, input('labels', 'float32', logits.shape)), input('label_weights', 'float32', logits.shape)), [0, 1]);
+
+/** Peak of activation bytes of a train step: loss, logits and all gradients, for any sizes of the dims. */
+export const stepBytes = (graph: ModelGraph): ((sizes: DimSizes) => number) => {
+  const loss = modelLoss(graph);
+  return peakBytes([loss, graph.logits, ...gradients(loss, [...graph.parameters.map(({ tensor }) => tensor), ...graph.blocks])]);
+};
 
 /** Nodes belong where their newest operand does: a layer makes its parameters after its input, and what follows is made after both. */
 const assignModules = (order: readonly Tensor[], parameters: ModelGraph['parameters']): ReadonlyMap<Tensor, string> => {
