@@ -45,7 +45,8 @@ const train = async (config: Partial<ModelConfig>, batches: readonly Batch[], ra
   return losses;
 };
 
-const batches = Array.from({ length: 8 }, (_, seed) => smallBatch(seed));
+/** Few steps: Adagrad's first step on a row has full size however small its gradient, and turns rounding into more than that. */
+const batches = Array.from({ length: 5 }, (_, seed) => smallBatch(seed));
 
 describe('the full model', () => {
   it.each([
