@@ -273,7 +273,7 @@ describe('gradients equal finite differences', () => {
     });
   }
 
-  for (const testCase of CASES.filter(({ kind }) => ['matmul', 'gather', 'attention'].includes(kind))) {
+  for (const testCase of CASES.filter(({ kind }) => ['matmul', 'gather', 'attention', 'add', 'layerNorm', 'relu', 'reduceSum'].includes(kind))) {
     it(`${testCase.kind}: ${testCase.title}, with contrib ops`, async () => {
       const prepared = prepare({ ...testCase, dtype: 'float32' });
       expect(await checkGradients(prepared, { level: 'disabled', allowContrib: true })).toEqual([]);

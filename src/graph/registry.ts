@@ -25,7 +25,7 @@ import { reciprocalDefinition } from './ops/reciprocal.js';
 import { reduceMaxDefinition } from './ops/reduce-max.js';
 import { reduceMeanDefinition } from './ops/reduce-mean.js';
 import { expandDefinition, reduceSumDefinition } from './ops/reduce-sum.js';
-import { reluDefinition } from './ops/relu.js';
+import { isPositiveDefinition, reluDefinition } from './ops/relu.js';
 import { reshapeDefinition } from './ops/reshape.js';
 import { broadcastRowsDefinition, segmentSumDefinition } from './ops/segments.js';
 import { sigmoidCrossEntropyDefinition } from './ops/sigmoid-cross-entropy.js';
@@ -63,6 +63,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   geluDefinition,
   greaterDefinition,
   groupRowsDefinition,
+  isPositiveDefinition,
   layerNormDefinition,
   logDefinition,
   matmulDefinition,

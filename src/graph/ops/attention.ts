@@ -15,9 +15,18 @@ import { sub } from './sub.js';
 export interface AttentionOptions {
   /** What the products of queries and keys are multiplied by: 1/√d as a rule. */
   readonly scale: number;
-  /** Added to the scaled scores; each broadcasts to `[B, H, Tq, Tk]`. A very negative entry hides a key. */
+  /**
+   * Added to the scaled scores; each broadcasts to `[B, H, Tq, Tk]`. Their sum is bounded below by {@link HIDDEN}: any entry
+   * at or under it hides a key.
+   */
   readonly biases?: readonly Tensor[];
 }
+
+/**
+ * What a hidden key's score is lowered by: it keeps e⁻⁶⁰ of its weight, which is nothing in single precision, but a normal
+ * number. Lower scores make numbers so small that the processor computes them apart: softmax took 4 times as long.
+ */
+export const HIDDEN = -60;
 
 const misfit = (tensors: readonly Tensor[]): GraphError =>
   new GraphError('shape', `attention: expected q [B, H, Tq, d], k and v [B, H, Tk, d] and biases that broadcast to [B, H, Tq, Tk]; got ${tensors.map(describeTensor).join(' and ')}`);
@@ -70,7 +79,7 @@ export const attentionDefinition: OpDefinition = {
     const products = emitProduct(q, k, { transposeA: false, transposeB: true, scale: numberAttribute(node, 'scale') }, emitter);
     // Biases together first: they are smaller than the scores.
     const bias = biases.map((one) => emitter.value(one)).reduce<string | undefined>((sum, one) => (sum === undefined ? one : emitter.node('Add', [sum, one])), undefined);
-    const scores = bias === undefined ? products : emitter.node('Add', [products, bias]);
+    const scores = bias === undefined ? products : emitter.node('Add', [products, emitter.node('Max', [bias, emitter.constant([HIDDEN], node.dtype, [])])]);
     const probabilities = emitter.node('Softmax', [scores], { axis: { int: 3 } });
     return [emitter.node('MatMul', [probabilities, emitter.value(v)]), probabilities];
   },

@@ -1,14 +1,17 @@
 import type { OpDefinition } from '../definition.js';
 import { requireSameDType } from '../elementwise.js';
 import { GraphError } from '../errors.js';
+import { scalar } from '../inputs.js';
 import { part } from '../part.js';
-import { describeTensor, sameShape } from '../shapes.js';
+import { describeTensor, dimProduct, sameShape } from '../shapes.js';
 import { makeNode, numberAttribute } from '../tensor.js';
 import type { Tensor } from '../tensor.js';
 import { cast } from './cast.js';
+import { matmul } from './matmul.js';
 import { mul } from './mul.js';
-import { reduceMean } from './reduce-mean.js';
-import { sumTo } from './reduce-sum.js';
+import { reduceSum } from './reduce-sum.js';
+import { reshape } from './reshape.js';
+import { square } from './square.js';
 import { sub } from './sub.js';
 
 /**
@@ -27,26 +30,35 @@ export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-5
   return part(makeNode('layerNorm', dtype, x.shape, [x, scale, bias], { epsilon }), 0, dtype, x.shape);
 };
 
-/** `layerNorm`: its parts are the result, the mean and 1/deviation of each row; only the first has a gradient. */
+/** Gradients of the rows `[n, d]` given those of the result, the mean and 1/deviation of each row `[n, 1]`. */
+const rowGradients = (gradient: Tensor, x: Tensor, scale: Tensor, mean: Tensor, inverse: Tensor): [Tensor, Tensor, Tensor] => {
+  const width = scale.shape[0] as number;
+  const share = reshape(mul(scale, scalar(1 / width, x.dtype)), [width, 1]);
+  const products = mul(gradient, x);
+  const meanGradient = matmul(gradient, share);
+  const projection = mul(inverse, sub(matmul(products, share), mul(mean, meanGradient)));
+  const slope = mul(square(inverse), projection);
+  const offset = sub(mul(inverse, meanGradient), mul(slope, mean));
+  const ofScale = sub(matmul(products, inverse, { transposeA: true }), matmul(gradient, mul(mean, inverse), { transposeA: true }));
+  return [sub(sub(mul(mul(gradient, scale), inverse), mul(x, slope)), offset), reshape(ofScale, [width]), reduceSum(gradient, [0])];
+};
+
+/**
+ * `layerNorm`: its parts are the result, the mean m and 1/deviation r of each row; only the first has a gradient. With
+ * g the gradient and s the scale, dx = r·(g·s − mean(g·s) − x̂·mean(g·s·x̂)) with x̂ = r·(x − m). Normalized rows x̂ are
+ * never made: every sum over them is a product of g or g·x with one column, and dx is g·s·r − a·x − b with two numbers a row.
+ */
 export const layerNormDefinition: OpDefinition = {
   kind: 'layerNorm',
   partsGradient: (node, [gradient]) => {
     const [x, scale] = node.inputs as [Tensor, Tensor];
     if (gradient === undefined) return [];
-    const rows = [...x.shape.slice(0, -1), 1];
-    const last = [x.shape.length - 1];
+    const rows = dimProduct(x.shape.slice(0, -1));
     // ONNX keeps the statistics in single precision whatever the dtype of x.
-    const mean = cast(part(node, 1, 'float32', rows), x.dtype);
-    const inverseDeviation = cast(part(node, 2, 'float32', rows), x.dtype);
-    const normalized = mul(sub(x, mean), inverseDeviation);
-    const scaled = mul(gradient, scale);
-    const share = reduceMean(scaled, last, { keepDims: true });
-    const projection = reduceMean(mul(scaled, normalized), last, { keepDims: true });
-    return [
-      mul(inverseDeviation, sub(sub(scaled, share), mul(normalized, projection))),
-      sumTo(mul(gradient, normalized), scale.shape),
-      sumTo(gradient, scale.shape),
-    ];
+    const [mean, inverse] = [1, 2].map((index) => cast(reshape(part(node, index, 'float32', [...x.shape.slice(0, -1), 1]), [rows, 1]), x.dtype)) as [Tensor, Tensor];
+    const flat = (tensor: Tensor): Tensor => reshape(tensor, [rows, ...scale.shape]);
+    const [ofX, ofScale, ofBias] = rowGradients(flat(gradient), flat(x), scale, mean, inverse);
+    return [reshape(ofX, x.shape, x), ofScale, ofBias];
   },
   emit: (node, emitter) => {
     const wanted = [true, emitter.usesPart(node, 1), emitter.usesPart(node, 2)];

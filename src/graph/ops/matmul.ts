@@ -85,8 +85,9 @@ const emitOperand = (tensor: Tensor, transposed: boolean, emitter: Emitter): str
 /** Emits scale · a·b as one node where ONNX Runtime has it. */
 export const emitProduct = (a: Tensor, b: Tensor, options: Required<MatmulOptions>, emitter: Emitter): string => {
   const { transposeA, transposeB, scale } = options;
-  // ONNX Runtime has FusedMatMul on the CPU for single precision alone.
-  if (emitter.allowContrib && (transposeA || transposeB || scale !== 1) && a.dtype === 'float32') {
+  // ONNX Runtime has FusedMatMul on the CPU for single precision alone. Plain products take it too: a MatMul and the Add
+  // after it would become a Gemm, whose bias is copied by one thread, which takes longer than the Add.
+  if (emitter.allowContrib && a.dtype === 'float32') {
     const attributes = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, ...(scale === 1 ? {} : { alpha: { float: scale } }) };
     return emitter.node('FusedMatMul', [emitter.value(a), emitter.value(b)], attributes, 'com.microsoft');
   }

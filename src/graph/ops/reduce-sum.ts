@@ -1,5 +1,5 @@
 /** Sum and expansion, each the other's gradient. */
-import type { OpDefinition } from '../definition.js';
+import type { Emitter, OpDefinition } from '../definition.js';
 import { emitShape, isShapeKnown } from '../emit-shape.js';
 import { requireNumeric } from '../elementwise.js';
 import { GraphError } from '../errors.js';
@@ -65,10 +65,29 @@ export const reduceSumDefinition: OpDefinition = {
     const kept = booleanAttribute(node, 'keepDims') ? gradient : unsqueeze(gradient, numbersAttribute(node, 'axes'));
     return [expand(kept, x.shape, x)];
   },
-  emit: (node, emitter) =>
-    emitter.node('ReduceSum', [emitter.value(node.inputs[0]!), emitter.int64(numbersAttribute(node, 'axes'))], {
+  emit: (node, emitter) => {
+    if (isColumnSum(node) && emitter.allowContrib && node.dtype === 'float32') return emitColumnSum(node, emitter);
+    return emitter.node('ReduceSum', [emitter.value(node.inputs[0]!), emitter.int64(numbersAttribute(node, 'axes'))], {
       keepdims: { int: booleanAttribute(node, 'keepDims') ? 1 : 0 },
-    }),
+    });
+  },
+};
+
+/** Sums over all but the last axis, as a bias' gradient is. */
+const isColumnSum = (node: Tensor): boolean =>
+  !booleanAttribute(node, 'keepDims') && node.shape.length === 1 && typeof node.shape[0] === 'number' && !numbersAttribute(node, 'axes').includes(node.inputs[0]!.shape.length - 1);
+
+/**
+ * xᵀ·1: a product reads the rows in the order they are stored, where ReduceSum takes 2 to 4 times as long (1.1 ms against
+ * 0.3 on 25600 × 64 and 2 threads, 1.3 against 0.5 on 4096 × 1280).
+ */
+const emitColumnSum = (node: Tensor, emitter: Emitter): string => {
+  const x = node.inputs[0]!;
+  const width = node.shape[0] as number;
+  const rows = x.shape.length === 2 ? emitter.value(x) : emitter.node('Reshape', [emitter.value(x), emitter.int64([-1, width])]);
+  const count = emitter.node('Shape', [rows], { start: { int: 0 }, end: { int: 1 } });
+  const ones = emitter.node('ConstantOfShape', [emitter.node('Concat', [count, emitter.int64([1])], { axis: { int: 0 } })], { value: { value: 1, dtype: node.dtype } });
+  return emitter.node('Reshape', [emitter.node('FusedMatMul', [rows, ones], { transA: { int: 1 } }, 'com.microsoft'), emitter.int64([width])]);
 };
 
 /** `expand`. */
