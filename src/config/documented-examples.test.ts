@@ -30,7 +30,7 @@ test.each(sections)('validates: %s', (block) => {
   const base = {
     name: 'shop',
     surfaces,
-    features: { country: { kind: 'categorical', side: 'request' } },
+    features: { country: { kind: 'categorical', side: 'request' }, history: { kind: 'sequence', length: 20, fields: { ad_id: {} } } },
     tasks: { click: { label: 'clicked' } },
   };
   expect(configIssues({ ...base, ...section })).toEqual([]);

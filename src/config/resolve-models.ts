@@ -1,6 +1,6 @@
 /** Models and their training with the defaults filled in. */
 import { availableParallelism } from 'node:os';
-import type { Model, ModelConfig, ProjectConfig, Training, TrainingConfig, Transformer, TransformerConfig } from './project.js';
+import type { FeatureConfig, Model, ModelConfig, ProjectConfig, Training, TrainingConfig, Transformer, TransformerConfig } from './project.js';
 
 const DEFAULT_TRAINING: Omit<Training, 'threads' | 'earlyStopping'> = {
   seed: 1,
@@ -80,13 +80,20 @@ const resolveModel = (name: string, model: ModelConfig, project: TrainingConfig 
   training: resolveTraining(project, model.training, firstTask),
 });
 
-/** Every model; without any declared, one of each preset. A model's training is the project's with its own options over it. */
-export function resolveModels(config: ProjectConfig, firstTask: string): Record<string, Model> {
-  const models: Readonly<Record<string, ModelConfig>> = config.models ?? {
+/** One of each preset, and the unified model with every module. */
+const defaultModels = (config: ProjectConfig): Readonly<Record<string, ModelConfig>> => {
+  const hasSequence = Object.values<FeatureConfig>(config.features).some(({ kind }) => kind === 'sequence');
+  return {
     separate: { preset: 'separate' },
     unified: { preset: 'unified' },
+    full: { preset: 'unified', experts: {}, lateFusion: true, ...(hasSequence ? { transformer: {}, projection: {} } : {}) },
     linear: { preset: 'linear' },
   };
+};
+
+/** Every model, or the default ones where none is declared. A model's training is the project's with its own options over it. */
+export function resolveModels(config: ProjectConfig, firstTask: string): Record<string, Model> {
+  const models: Readonly<Record<string, ModelConfig>> = config.models ?? defaultModels(config);
   return Object.fromEntries(
     Object.entries(models).map(([name, model]) => [name, resolveModel(name, model, config.training, firstTask)]),
   );

@@ -49,7 +49,8 @@ describe('defaults', () => {
   });
 
   test('models', () => {
-    expect(Object.keys(project.models)).toEqual(['separate', 'unified', 'linear']);
+    expect(Object.keys(project.models)).toEqual(['separate', 'unified', 'full', 'linear']);
+    expect(project.models.full).toMatchObject({ preset: 'unified', transformer: undefined, projection: undefined, experts: { count: 4, kind: 'mlp', hidden: [64], rank: 16 }, lateFusion: true });
     expect(project.models.unified).toEqual({
       name: 'unified',
       preset: 'unified',
@@ -58,12 +59,21 @@ describe('defaults', () => {
       mlp: [128, 64],
       tower: [32],
       dropout: 0,
+      transformer: undefined,
+      projection: undefined,
+      experts: undefined,
+      lateFusion: false,
+      taskWeighting: 'fixed',
       training: {
         seed: 1,
         batchSize: 2048,
+        batchRequests: Infinity,
+        batchTokens: undefined,
+        expand: false,
         epochs: 1,
         learningRate: 1e-3,
         embeddingLearningRate: 0.05,
+        embeddingOptimizer: 'adagrad',
         optimizer: 'adamw',
         warmupSteps: 100,
         decay: 'cosine',
@@ -73,6 +83,7 @@ describe('defaults', () => {
         clipNorm: 10,
         earlyStopping: undefined,
         evaluationsPerEpoch: 1,
+        checkpointMinutes: 10,
         threads: Math.min(8, availableParallelism()),
       },
     });
@@ -214,6 +225,20 @@ describe('what is declared', () => {
     expect(models.one!.training.earlyStopping).toEqual({ metric: 'logLoss', task: 'click', patience: 2 });
     expect(models.two!.training).toMatchObject({ epochs: 3, earlyStopping: undefined });
     expect(models.three!.training.earlyStopping).toEqual({ metric: 'gauc', task: 'like', patience: 1 });
+  });
+
+  test("a model's modules, with their defaults", () => {
+    const features = { ...base.features, history: { kind: 'sequence', length: 3, fields: { ad: {} } } } as const;
+    const { models } = resolveProject(
+      { ...base, features, models: { full: { preset: 'unified', dropout: 0.1, transformer: { width: 32 }, projection: { rank: 4 }, experts: { kind: 'cross' } } } },
+      at,
+    );
+    expect(models.full).toMatchObject({
+      transformer: { sequences: undefined, layers: 2, width: 32, heads: 2, feedForward: 64, attention: 'causal', positions: 'learned', read: 'both', pooled: true, dropout: 0.1 },
+      projection: { width: 32, layers: 1, rank: 4, experts: 1 },
+      experts: { count: 4, kind: 'cross', hidden: [64], rank: 16 },
+    });
+    expect(resolveProject({ ...base, features }, at).models.full).toMatchObject({ transformer: { width: 64 }, projection: { width: 32 } });
   });
 
   test('moments become epoch milliseconds', () => {

@@ -156,12 +156,33 @@ const sources: readonly Case[] = [
   ['order of the end', { ...base, split: { from: 5, validationFrom: 6, testFrom: 8, until: 8 } }, 'split.until', '8 is not after testFrom, 8', 'set until to a moment after testFrom'],
 ];
 
+const withModel = (model: Record<string, unknown>, fields: Record<string, unknown> = { ad: {} }) => ({
+  ...base,
+  features: { ...base.features, history: { kind: 'sequence', length: 10, fields } },
+  models: { full: { preset: 'unified', ...model } },
+});
+
+const models: readonly Case[] = [
+  ['heads that do not divide', withModel({ transformer: { width: 32, heads: 3 } }), 'models.full.transformer.heads', '3 heads do not divide a width of 32', 'change heads or width'],
+  ['a transformer without a sequence', { ...base, models: { full: { preset: 'unified', transformer: {} } } }, 'models.full.transformer', 'no sequence to read', 'declare one'],
+  ['a sequence that is none', withModel({ transformer: { sequences: ['histroy'] } }), 'models.full.transformer.sequences[0]', '"histroy" is not a sequence', 'history'],
+  ['no sequences', withModel({ transformer: { sequences: [] } }), 'models.full.transformer.sequences', 'is empty', 'name one'],
+  ['positions by time without times', withModel({ transformer: { positions: 'time' } }), 'models.full.transformer.positions', 'sequence "history" has no time gap', "positions: 'learned'"],
+  ['a projection of nothing', withModel({ projection: {} }), 'models.full.projection', 'nothing to project', 'add transformer'],
+  ['a mixture without a rank', withModel({ transformer: {}, projection: { experts: 2 } }), 'models.full.projection.rank', 'is missing', 'add rank'],
+  ['experts without a layer', withModel({ experts: { hidden: [] } }), 'models.full.experts.hidden', 'needs a layer', 'add one'],
+  ['experts in a logistic regression', withModel({ preset: 'linear', experts: {} }), 'models.full.experts', 'no place in a logistic regression', 'remove experts'],
+  ['late fusion of separate models', withModel({ preset: 'separate', lateFusion: true }), 'models.full.lateFusion', 'several surfaces', 'remove lateFusion'],
+  ['dropout of everything', withModel({ transformer: { dropout: 1 } }), 'models.full.transformer.dropout', 'is 1', 'a fraction from 0 to below 1'],
+];
+
 describe.each([
   ['shape', shape],
   ['names', names],
   ['references', references],
   ['features', features],
   ['tables', tables],
+  ['models', models],
   ['sources', sources],
 ])('%s', (_, cases) => {
   test.each(cases)('%s', (_what, config, path, message, fix) => {
