@@ -28,7 +28,7 @@ beforeAll(() => {
   const dense = parameters.map(({ spec }, index) =>
     arrayTensor(spec.name, spec.shape, Float32Array.from(drawValues(index, spec.shape.reduce((a, b) => a * b, 1)))),
   );
-  const manifest = { model: 'small', configHash: 'h', seed: 1, step: 1, epoch: 1, layout, parameters: parameters.map(({ spec }) => spec), progress: null };
+  const manifest = { model: 'small', configHash: 'h', seed: 1, step: 1, stepsBefore: 0, epoch: 1, layout, parameters: parameters.map(({ spec }) => spec), progress: null };
   writeCheckpoint(join(directory, 'checkpoint'), manifest, {
     'dense.safetensors': dense,
     'tables.safetensors': tables.map(({ name, shape, data }) => arrayTensor(name, shape, data)),

@@ -15,7 +15,7 @@ const write = (directory: string, value: number): void => {
   const tensors = [arrayTensor('x', [1000], new Float32Array(1000).fill(value))];
   writeCheckpoint(
     directory,
-    { model: 'toy', configHash: 'abc', seed: 1, step: value, epoch: 0, layout: TOY_LAYOUT, parameters: [], progress: null },
+    { model: 'toy', configHash: 'abc', seed: 1, step: value, stepsBefore: 0, epoch: 0, layout: TOY_LAYOUT, parameters: [], progress: null },
     { 'dense.safetensors': tensors, 'tables.safetensors': tensors, 'optimizer.safetensors': tensors },
   );
 };
@@ -71,7 +71,7 @@ describe('checkpoint', () => {
     expect(() => openCheckpoint(directory)).toThrow(/checkpoint.json has digest/);
     writeFileSync(path, text.slice(0, 100));
     expect(() => openCheckpoint(directory)).toThrow(/checkpoint.json is not whole JSON/);
-    writeFileSync(path, text.replace('"version": 1', '"version": 99'));
+    writeFileSync(path, text.replace('"version": 2', '"version": 99'));
     expect(() => openCheckpoint(directory)).toThrow(/checkpoint format 99 is not known/);
     rmSync(path);
     expect(() => openCheckpoint(directory)).toThrow(/holds no checkpoint/);
@@ -102,7 +102,7 @@ describe('checkpoint', () => {
       import { arrayTensor } from ${JSON.stringify(new URL('../../dist/train/named-tensor.js', import.meta.url).href)};
       for (let value = 1; ; value += 1) {
         const tensors = [arrayTensor('x', [300000], new Float32Array(300000).fill(value))];
-        writeCheckpoint(process.argv[1], { model: 'toy', configHash: '', seed: 1, step: value, epoch: 0, layout: {}, parameters: [], progress: null },
+        writeCheckpoint(process.argv[1], { model: 'toy', configHash: '', seed: 1, step: value, stepsBefore: 0, epoch: 0, layout: {}, parameters: [], progress: null },
           { 'dense.safetensors': tensors, 'tables.safetensors': tensors, 'optimizer.safetensors': tensors });
         if (value === 1) process.stdout.write('ready');
       }`;

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync, copyFileSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
-import { CHECKPOINT_FILES, CHECKPOINT_VERSION, type CheckpointFile, type CheckpointManifest } from './checkpoint-manifest.js';
-import type { NamedTensor } from './named-tensor.js';
+import { CHECKPOINT_FILES, CHECKPOINT_VERSION, VOCABULARY_FILE, type CheckpointManifest, type FileDigest } from './checkpoint-manifest.js';
+import type { CheckpointContents } from './checkpoint-snapshot.js';
 import { writeSafetensors } from './safetensors.js';
 
 const MANIFEST_FILE = 'checkpoint.json';
@@ -50,33 +52,59 @@ const recover = (directory: string): void => {
   if (!existsSync(directory) && existsSync(previousOf(directory))) renameSync(previousOf(directory), directory);
 };
 
-/**
- * Writes a checkpoint aside and renames it into place: whenever the process dies, the folder holds the old checkpoint
- * or the new one, whole.
- *
- * @throws IoError when the file system refuses; the folder is as before, and nothing half-written stays.
- */
-export const writeCheckpoint = (
-  directory: string,
-  manifest: Omit<CheckpointManifest, 'version' | 'files'>,
-  contents: Readonly<Record<CheckpointFile, readonly NamedTensor[]>>,
-): CheckpointManifest => {
+/** Where a checkpoint goes, and what it says about itself. */
+export interface CheckpointTarget {
+  readonly directory: string;
+  readonly manifest: Omit<CheckpointManifest, 'version' | 'files'>;
+  /** The run's vocabulary file, which the checkpoint gets a link to. */
+  readonly vocabulary?: string | undefined;
+}
+
+/** Another name of a file that is never changed in place; a copy where the file system has no links. */
+const linkFile = (from: string, to: string): void => {
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
+};
+
+const digestsOf = (path: string): FileDigest => ({ bytes: statSync(path).size, sha256: hashFile(path) });
+
+/** Fills a folder with a checkpoint's files, those of `written` linked, and its manifest last. */
+const fillFolder = (folder: string, target: CheckpointTarget, contents: CheckpointContents, written?: { readonly directory: string; readonly files: CheckpointManifest['files'] }): CheckpointManifest => {
+  const files = {} as Record<keyof CheckpointManifest['files'], FileDigest>;
+  for (const name of CHECKPOINT_FILES) {
+    if (written === undefined) files[name] = writeSafetensors(join(folder, name), contents[name]);
+    else {
+      linkFile(join(written.directory, name), join(folder, name));
+      files[name] = written.files[name];
+    }
+  }
+  if (target.vocabulary !== undefined) {
+    const path = join(folder, VOCABULARY_FILE);
+    linkFile(target.vocabulary, path);
+    files[VOCABULARY_FILE] = digestsOf(path);
+  }
+  const manifest: CheckpointManifest = { version: CHECKPOINT_VERSION, ...target.manifest, files };
+  writeManifest(join(folder, MANIFEST_FILE), manifest);
+  syncFolder(folder);
+  return manifest;
+};
+
+const putInPlace = (directory: string, fill: (folder: string) => CheckpointManifest): CheckpointManifest => {
   const aside = asideOf(directory);
   try {
     recover(directory);
     rmSync(aside, { recursive: true, force: true });
     mkdirSync(aside, { recursive: true });
-    const files = {} as Record<CheckpointFile, { bytes: number; sha256: string }>;
-    for (const name of CHECKPOINT_FILES) files[name] = writeSafetensors(join(aside, name), contents[name]);
-    const complete: CheckpointManifest = { version: CHECKPOINT_VERSION, ...manifest, files };
-    writeManifest(join(aside, MANIFEST_FILE), complete);
-    syncFolder(aside);
+    const manifest = fill(aside);
     rmSync(previousOf(directory), { recursive: true, force: true });
     if (existsSync(directory)) renameSync(directory, previousOf(directory));
     renameSync(aside, directory);
     syncFolder(dirname(directory));
     rmSync(previousOf(directory), { recursive: true, force: true });
-    return complete;
+    return manifest;
   } catch (error) {
     try {
       rmSync(aside, { recursive: true, force: true });
@@ -84,6 +112,43 @@ export const writeCheckpoint = (
     } catch {
       // The first failure is the one to report.
     }
+    throw explainIoFailure(error, directory);
+  }
+};
+
+/**
+ * Writes one state as checkpoints in several folders, in their order, each aside and renamed into place: whenever the
+ * process dies, a folder holds the old checkpoint or the new one, whole, and none is newer than those before it.
+ *
+ * @returns the first one's manifest
+ * @throws IoError when the file system refuses; the folder is as before, and nothing half-written stays.
+ */
+export const writeCheckpoints = (targets: readonly CheckpointTarget[], contents: CheckpointContents): CheckpointManifest => {
+  let first: { readonly directory: string; readonly files: CheckpointManifest['files']; readonly manifest: CheckpointManifest } | undefined;
+  for (const target of targets) {
+    const manifest = putInPlace(target.directory, (folder) => fillFolder(folder, target, contents, first));
+    first ??= { directory: target.directory, files: manifest.files, manifest };
+  }
+  return first!.manifest;
+};
+
+/** Writes one checkpoint; see {@link writeCheckpoints}. */
+export const writeCheckpoint = (directory: string, manifest: CheckpointTarget['manifest'], contents: CheckpointContents): CheckpointManifest =>
+  writeCheckpoints([{ directory, manifest }], contents);
+
+/**
+ * Removes a checkpoint, and what a killed process left of one: its manifest first, so that half of it is none.
+ *
+ * @throws IoError when the file system refuses
+ */
+export const removeCheckpoint = (directory: string): void => {
+  try {
+    for (const folder of [previousOf(directory), directory]) {
+      rmSync(join(folder, MANIFEST_FILE), { force: true });
+      rmSync(folder, { recursive: true, force: true });
+    }
+    rmSync(asideOf(directory), { recursive: true, force: true });
+  } catch (error) {
     throw explainIoFailure(error, directory);
   }
 };
@@ -153,9 +218,8 @@ export const openCheckpoint = (directory: string): CheckpointManifest => {
     });
   }
   const manifest = readManifest(path);
-  for (const name of CHECKPOINT_FILES) {
+  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
     const file = join(directory, name);
-    const { bytes, sha256 } = manifest.files[name];
     if (!existsSync(file)) throw torn(file, 'is missing', `a file of ${bytes} bytes`);
     const actualBytes = statSync(file).size;
     if (actualBytes !== bytes) throw torn(file, `has ${actualBytes} bytes`, `${bytes} bytes`);

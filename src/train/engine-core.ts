@@ -5,11 +5,12 @@ import { chooseKernel } from '../kernels/choose-kernel.js';
 import type { EmbeddingKernel } from '../kernels/embedding-kernel.js';
 import { LOGITS } from '../model/layout.js';
 import type { BatchFeeds } from './batch-feeds.js';
-import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
-import { openCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { openCheckpoint, type CheckpointTarget } from './checkpoint.js';
+import type { CheckpointManifest } from './checkpoint-manifest.js';
+import type { CheckpointContents } from './checkpoint-snapshot.js';
 import { DenseState } from './dense-state.js';
 import { EmbeddingStore } from './embedding-store.js';
-import type { EngineSpec, StepRates, StepResult } from './engine-protocol.js';
+import type { CheckpointSave, EngineSpec, StepRates, StepResult } from './engine-protocol.js';
 import { reportFailure, type TrainingFailure } from './failure-report.js';
 import { fillFromFiles } from './fill-tensors.js';
 import { rowOptimizer } from './row-optimizer.js';
@@ -42,6 +43,11 @@ const sumLosses = (spec: EngineSpec, feeds: BatchFeeds, rowLosses: Float32Array)
   return { lossSums, lossCounts };
 };
 
+const paddingOf = (feeds: BatchFeeds): StepResult['padding'] =>
+  feeds.sequences.map(({ name: sequence, tokenCount: tokens, paddingWaste }) =>
+    paddingWaste < 1 ? { sequence, tokens, places: Math.round(tokens / (1 - paddingWaste)) } : { sequence, tokens: 0, places: 0 },
+  );
+
 /** All state of a model that trains or scores, and the ONNX Runtime sessions that run it. Lives in the engine's thread. */
 export class EngineCore {
   readonly #spec: EngineSpec;
@@ -51,6 +57,8 @@ export class EngineCore {
   readonly #embeddings: EmbeddingStore;
   readonly #masks: DropoutMasks;
   #step = 0;
+  /** Optimizer steps of the runs that this one was started from. */
+  #stepsBefore = 0;
 
   private constructor(spec: EngineSpec, kernel: EmbeddingKernel, score: InferenceSession, train: InferenceSession | undefined) {
     this.#spec = spec;
@@ -97,12 +105,13 @@ export class EngineCore {
       const weights = { table: (width: number) => this.#embeddings.table(width), parameters: this.#dense.parameters() };
       return { failure: reportFailure(layout, feeds, { step, loss, gradientNorm, rowLosses }, weights) };
     }
-    this.#dense.update(denseGradient, gradientNorm, optimizer, rates.learningRate, step);
-    const rows = rowOptimizer(optimizer, rates.embeddingLearningRate, step);
+    const age = this.#stepsBefore + step;
+    this.#dense.update(denseGradient, gradientNorm, optimizer, rates.learningRate, age);
+    const rows = rowOptimizer(optimizer, rates.embeddingLearningRate, age);
     const embeddingRows = this.#embeddings.update(filled, (block) => floats(outputs, blockGradientName(block)), rows);
     this.#step = step;
     const milliseconds = { lookup: lookedUp - started, run: ran - lookedUp, update: performance.now() - ran };
-    return { step, loss, gradientNorm, embeddingRows, milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
+    return { step, loss, gradientNorm, embeddingRows, padding: paddingOf(feeds), milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
   }
 
   /** Logits `[candidates · tasks]`, row-major. */
@@ -113,18 +122,30 @@ export class EngineCore {
     return outputs[LOGITS]!.data as Float32Array;
   }
 
-  save(directory: string, identity: CheckpointIdentity): CheckpointManifest {
+  /**
+   * Where checkpoints of the present state go, with what they say about it.
+   *
+   * @throws TrainingError when a step that they should hold was not applied
+   */
+  targets(saves: readonly CheckpointSave[]): CheckpointTarget[] {
     const { layout, parameters } = this.#spec;
-    const { model, configHash, seed, epoch, progress } = identity;
-    return writeCheckpoint(
+    if (saves.some(({ step }) => step !== undefined && step !== this.#step)) {
+      throw new TrainingError(`a checkpoint after step ${saves[0]!.step} was asked for, the model is at step ${this.#step}`);
+    }
+    return saves.map(({ directory, identity: { vocabulary, ...identity } }) => ({
       directory,
-      { model, configHash, seed, step: this.#step, epoch, layout, parameters, progress },
-      {
-        'dense.safetensors': this.#dense.parameterTensors(),
-        'tables.safetensors': this.#embeddings.tensors(),
-        'optimizer.safetensors': this.#dense.momentTensors(),
-      },
-    );
+      vocabulary,
+      manifest: { ...identity, step: this.#step, stepsBefore: this.#stepsBefore, layout, parameters },
+    }));
+  }
+
+  /** The state itself, as it is when it is read. */
+  contents(): CheckpointContents {
+    return {
+      'dense.safetensors': this.#dense.parameterTensors(),
+      'tables.safetensors': this.#embeddings.tensors(),
+      'optimizer.safetensors': this.#dense.momentTensors(),
+    };
   }
 
   /** @throws ArtifactError when the checkpoint is torn or of another model. */
@@ -136,6 +157,7 @@ export class EngineCore {
       { path: join(directory, 'optimizer.safetensors'), tensors: this.#dense.momentTensors() },
     ]);
     this.#step = manifest.step;
+    this.#stepsBefore = manifest.stepsBefore;
     return manifest;
   }
 

@@ -44,14 +44,24 @@ export interface StepResult {
   readonly gradientNorm: number;
   /** Distinct embedding rows updated. */
   readonly embeddingRows: number;
+  /** Places of attention's rectangles, and events in them, per sequence. */
+  readonly padding: readonly { readonly sequence: string; readonly places: number; readonly tokens: number }[];
   /** Where the step's time went, in milliseconds. */
   readonly milliseconds: { readonly lookup: number; readonly run: number; readonly update: number };
+}
+
+/** One of the folders that a state is saved to. */
+export interface CheckpointSave {
+  readonly directory: string;
+  /** Steps that the state must have: one that failed must not be skipped by what is resumed. */
+  readonly step?: number;
+  readonly identity: CheckpointIdentity;
 }
 
 export type EngineCall =
   | { readonly type: 'train'; readonly feeds: BatchFeeds; readonly rates: StepRates }
   | { readonly type: 'predict'; readonly feeds: BatchFeeds }
-  | { readonly type: 'save'; readonly directory: string; readonly identity: CheckpointIdentity }
+  | { readonly type: 'save'; readonly saves: readonly CheckpointSave[] }
   | { readonly type: 'load'; readonly directory: string };
 
 /** What each call answers. */
@@ -68,6 +78,8 @@ export interface EngineRequest {
 }
 
 export type EngineReply =
+  /** A line for the user. */
+  | { readonly notice: string }
   | { readonly id: number; readonly answer: EngineAnswers[EngineCall['type']] }
   | { readonly id: number; readonly error: TransferredError }
   | { readonly id: number; readonly failure: TrainingFailure };

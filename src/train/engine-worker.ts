@@ -1,5 +1,6 @@
 /** The engine's thread: owns the model's state, answers one call after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { BackgroundSave } from './background-save.js';
 import { EngineCore } from './engine-core.js';
 import { START_ID, type EngineCall, type EngineReply, type EngineRequest, type EngineSpec } from './engine-protocol.js';
 import type { TrainingFailure } from './failure-report.js';
@@ -10,6 +11,8 @@ const port = parentPort!;
 const reply = (message: EngineReply, transfer: readonly ArrayBuffer[] = []): void => {
   port.postMessage(message, transfer);
 };
+
+const saver = new BackgroundSave();
 
 /** After a failed step the calls already on their way must not train on: they fail alike. */
 let failed: TrainingFailure | undefined;
@@ -30,7 +33,15 @@ const answer = async (engine: EngineCore, id: number, call: EngineCall): Promise
       return;
     }
     case 'save':
-      reply({ id, answer: engine.save(call.directory, call.identity) });
+      // Not awaited: later calls go on while the files are written.
+      saver.save(engine.targets(call.saves), engine.contents()).then(
+        (manifest) => {
+          reply({ id, answer: manifest });
+        },
+        (error: unknown) => {
+          reply({ id, error: packError(error) });
+        },
+      );
       return;
     case 'load': {
       const manifest = engine.load(call.directory);
@@ -40,7 +51,9 @@ const answer = async (engine: EngineCore, id: number, call: EngineCall): Promise
   }
 };
 
-const started = EngineCore.create(workerData as EngineSpec);
+const started = EngineCore.create(workerData as EngineSpec, (notice) => {
+  reply({ notice });
+});
 started.then(
   () => {
     reply({ id: START_ID, answer: new Float32Array(0) });

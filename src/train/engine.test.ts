@@ -72,7 +72,7 @@ describe('Engine', () => {
     try {
       const engine = await create();
       for (let step = 0; step < 3; step += 1) await engine.train(toyBatch(step), RATES);
-      const saved = await engine.save(join(directory, 'a'), IDENTITY);
+      const saved = await engine.save({ directory: join(directory, 'a'), identity: IDENTITY });
       expect(saved.step).toBe(3);
       const other = await create({ training: { ...TOY_TRAINING, seed: 99 } });
       expect((await other.load(join(directory, 'a'))).step).toBe(3);

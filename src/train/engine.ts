@@ -8,9 +8,10 @@ import type { Batch } from '../data/batch.js';
 import { INPUT } from '../model/layout.js';
 import type { ModelGraph } from '../model/model-graph.js';
 import { buffersOf } from './batch-feeds.js';
-import type { CheckpointIdentity, CheckpointManifest } from './checkpoint-manifest.js';
+import type { CheckpointManifest } from './checkpoint-manifest.js';
 import {
   START_ID,
+  type CheckpointSave,
   type EngineAnswers,
   type EngineCall,
   type EngineOptimizer,
@@ -34,6 +35,8 @@ export interface EngineOptions {
   readonly threads: number;
   /** Absent: the engine only scores, without optimizer state. */
   readonly training?: EngineOptimizer & Pick<Training, 'seed'>;
+  /** Gets a line for the user, such as that the slow kernel runs. */
+  readonly onNotice?: ((line: string) => void) | undefined;
 }
 
 /** A thread loads compiled code only: from sources (tests) the entry is the one in `dist/`. */
@@ -87,12 +90,13 @@ export class Engine {
   #nextId = START_ID;
   #stopped: Error | undefined;
 
-  private constructor(worker: Worker, trainPlan: FeedPlan | undefined, scorePlan: FeedPlan) {
+  private constructor(worker: Worker, trainPlan: FeedPlan | undefined, scorePlan: FeedPlan, onNotice: EngineOptions['onNotice']) {
     this.#worker = worker;
     this.#trainPlan = trainPlan;
     this.#scorePlan = scorePlan;
     worker.on('message', (reply: EngineReply) => {
-      this.#settle(reply);
+      if ('notice' in reply) onNotice?.(reply.notice);
+      else this.#settle(reply);
     });
     worker.on('error', (cause) => {
       this.#stop(new TrainingError(`the engine's thread failed: ${cause.message}`, { fix: 'Run again with --verbose; report it if it stays.', cause }));
@@ -124,7 +128,7 @@ export class Engine {
     const scorePlan: FeedPlan = { layout: graph.layout, taskIndices: [], segments: readsSegments(score) };
     const trainPlan = train === undefined ? undefined : { layout: graph.layout, taskIndices: taskIndices(options), segments: readsSegments(train) };
     turnOffTelemetry();
-    const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), trainPlan, scorePlan);
+    const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), trainPlan, scorePlan, options.onNotice);
     await new Promise<unknown>((resolve, reject) => {
       engine.#waiting.set(START_ID, { resolve, reject });
     });
@@ -150,12 +154,14 @@ export class Engine {
   }
 
   /**
-   * Writes a checkpoint folder; see `writeCheckpoint`.
+   * Writes the state as it is after the calls made before this one into checkpoint folders, in their order; see
+   * `writeCheckpoints`. Calls made later need not wait for the files, only for a copy of the state where it is small.
    *
+   * @returns the first folder's manifest, when all are written
    * @throws IoError when the file system refuses; the folder is as before.
    */
-  async save(directory: string, identity: CheckpointIdentity): Promise<CheckpointManifest> {
-    return this.#call({ type: 'save', directory, identity });
+  async save(...saves: readonly CheckpointSave[]): Promise<CheckpointManifest> {
+    return this.#call({ type: 'save', saves });
   }
 
   /**
@@ -183,7 +189,7 @@ export class Engine {
     });
   }
 
-  #settle(reply: EngineReply): void {
+  #settle(reply: Exclude<EngineReply, { readonly notice: string }>): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (waiting === undefined) return;

@@ -5,7 +5,8 @@ import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { checkpointExists, openCheckpoint } from './checkpoint.js';
 import type { CheckpointManifest } from './checkpoint-manifest.js';
-import type { TrainResult } from './loop.js';
+import { RESULT_FOLDER, RESUME_FOLDER } from './run-checkpoints.js';
+import type { TrainResult } from './train-options.js';
 
 const RESULT_FILE = 'result.json';
 
@@ -32,6 +33,16 @@ export const writeFinishedRun = (runDirectory: string, { checkpoint, ...result }
   }
 };
 
+/** Before the run is trained again. @throws IoError when the run folder cannot be written */
+export const forgetFinishedRun = (runDirectory: string): void => {
+  const path = join(runDirectory, RESULT_FILE);
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw explainIoFailure(error, path);
+  }
+};
+
 /**
  * What a run gave that got to its end with this config and data, and whose checkpoint is whole.
  *
@@ -39,12 +50,12 @@ export const writeFinishedRun = (runDirectory: string, { checkpoint, ...result }
  */
 export const finishedRun = (runDirectory: string, configHash: string): TrainResult | undefined => {
   const path = join(runDirectory, RESULT_FILE);
-  const checkpoint = join(runDirectory, 'checkpoint');
-  if (!existsSync(path) || !checkpointExists(checkpoint) || checkpointExists(join(runDirectory, 'resume'))) return undefined;
+  const checkpoint = join(runDirectory, RESULT_FOLDER);
+  if (!existsSync(path) || !checkpointExists(checkpoint) || checkpointExists(join(runDirectory, RESUME_FOLDER))) return undefined;
   try {
     const manifest = openCheckpoint(checkpoint);
     const { files, ...result } = JSON.parse(readFileSync(path, 'utf8')) as StoredResult;
-    const isOfCheckpoint = Object.entries(manifest.files).every(([name, file]) => files[name as keyof typeof files].sha256 === file.sha256);
+    const isOfCheckpoint = Object.entries(manifest.files).every(([name, file]) => files[name as keyof typeof files]?.sha256 === file.sha256);
     return manifest.configHash === configHash && isOfCheckpoint ? { ...result, best: result.best, checkpoint } : undefined;
   } catch (error) {
     // What is torn is trained again.

@@ -8,15 +8,16 @@ import type { Batch } from '../data/batch.js';
 import { TOY_TASKS, TOY_TRAINING, toyBatch, toyGraph } from '../../test/support/toy-problem.js';
 import { openCheckpoint } from './checkpoint.js';
 import { NonFiniteLossError } from './failure-report.js';
-import { trainModel, type TrainOptions } from './loop.js';
+import { trainModel } from './loop.js';
 import type { TrainProgress } from './progress.js';
+import type { TrainOptions } from './train-options.js';
 
 const BATCHES = 12;
 
 const batchOf = (epoch: number, index: number): Batch => toyBatch(100 * epoch + index);
 
-async function* batchesOf(epoch: number): AsyncIterable<Batch> {
-  for (let index = 0; index < BATCHES; index += 1) yield await Promise.resolve(batchOf(epoch, index));
+async function* batchesOf(epoch: number, from: number): AsyncIterable<Batch> {
+  for (let index = from; index < BATCHES; index += 1) yield await Promise.resolve(batchOf(epoch, index));
 }
 
 const candidatesPerEpoch = Array.from({ length: BATCHES }, (_, index) => batchOf(0, index).candidateCount).reduce((a, b) => a + b, 0);
@@ -63,7 +64,7 @@ describe('trainModel', () => {
     expect(lines).toHaveLength(2 * BATCHES);
     expect(Object.keys(JSON.parse(lines.at(-1)!) as object)).toEqual([
       'step', 'loss', 'loss/home/click', 'loss/related/click', 'loss/related/save',
-      'learning_rate', 'embedding_learning_rate', 'gradient_norm', 'embedding_rows', 'rows_per_second',
+      'learning_rate', 'embedding_learning_rate', 'gradient_norm', 'embedding_rows', 'rows_per_second', 'engine_busy',
     ]);
   });
 
@@ -78,8 +79,8 @@ describe('trainModel', () => {
     expect(whole.stoppedEarly).toBe(true);
     const controller = new AbortController();
     let seen = 0;
-    async function* interrupted(epoch: number): AsyncIterable<Batch> {
-      for await (const batch of batchesOf(epoch)) {
+    async function* interrupted(epoch: number, from: number): AsyncIterable<Batch> {
+      for await (const batch of batchesOf(epoch, from)) {
         seen += 1;
         if (seen === 18) controller.abort(new Error('stop'));
         yield batch;
@@ -90,16 +91,16 @@ describe('trainModel', () => {
     expect((stopped as OnefoldError).message).toBe('training was interrupted after step 17');
     await expect(trainModel(options('b', { training, evaluate, resume: true, configHash: 'other' }))).rejects.toThrow(/another config or other data/);
     const resumed = await trainModel(options('b', { training, evaluate, resume: true }));
-    expect(resumed).toEqual({ ...whole, checkpoint: resumed.checkpoint });
+    expect(resumed).toEqual({ ...whole, checkpoint: resumed.checkpoint, engineBusy: resumed.engineBusy });
     expect(hashFolder(resumed.checkpoint)).toEqual(hashFolder(whole.checkpoint));
   });
 
   it('resumes without early stopping to the same last step', async () => {
     const whole = await trainModel(options('a'));
     const controller = new AbortController();
-    async function* interrupted(epoch: number): AsyncIterable<Batch> {
-      let index = 0;
-      for await (const batch of batchesOf(epoch)) {
+    async function* interrupted(epoch: number, from: number): AsyncIterable<Batch> {
+      let index = from;
+      for await (const batch of batchesOf(epoch, from)) {
         index += 1;
         if (epoch === 1 && index === 3) controller.abort();
         yield batch;
@@ -127,9 +128,9 @@ describe('trainModel', () => {
   });
 
   it('stops at a loss that is not finite and writes what led there', async () => {
-    async function* poisoned(epoch: number): AsyncIterable<Batch> {
-      let index = 0;
-      for await (const batch of batchesOf(epoch)) {
+    async function* poisoned(epoch: number, from: number): AsyncIterable<Batch> {
+      let index = from;
+      for await (const batch of batchesOf(epoch, from)) {
         if (index === 5) (batch.requestColumns.get('age') as { values: Float32Array }).values[2] = Infinity;
         index += 1;
         yield batch;

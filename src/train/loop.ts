@@ -1,119 +1,75 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArtifactError, OnefoldError, TrainingError } from '../config/errors.js';
-import type { Training } from '../config/project.js';
 import type { Batch } from '../data/batch.js';
 import { explainIoFailure } from '../data/io-failure.js';
-import type { ModelGraph } from '../model/model-graph.js';
 import { checkpointExists, openCheckpoint } from './checkpoint.js';
 import { afterEvaluation } from './early-stopping.js';
 import { Engine } from './engine.js';
-import type { StepRates, StepResult } from './engine-protocol.js';
 import { NonFiniteLossError } from './failure-report.js';
-import { writeFinishedRun } from './finished-run.js';
-import { LOOP_START, afterBatch, afterEpoch, type CurvePoint, type LoopState } from './loop-state.js';
-import { ProgressClock, type TrainProgress } from './progress.js';
-import { RunMetrics, type Scalars } from './run-metrics.js';
-import { RunningLoss } from './running-loss.js';
+import { forgetFinishedRun, writeFinishedRun } from './finished-run.js';
+import { LOOP_START, afterBatch, afterEpoch, type LoopState } from './loop-state.js';
+import { RESULT_FOLDER, RESUME_FOLDER, RunCheckpoints } from './run-checkpoints.js';
+import { RunMetrics } from './run-metrics.js';
 import { scheduleFactor } from './schedule.js';
+import { StepRecorder } from './step-recorder.js';
+import type { TrainOptions, TrainResult } from './train-options.js';
 
-/** What an evaluation on held-out rows gives. */
-export interface Evaluation {
-  /** Value of the metric that early stopping watches. */
-  readonly monitored: number;
-  /** Everything worth writing down, by slash-separated name. */
-  readonly scalars: Scalars;
-}
-
-export interface TrainOptions {
-  readonly graph: ModelGraph;
-  readonly training: Training;
-  /** Stored in checkpoints. */
-  readonly model: string;
-  /** Hash of config and data; a run resumes only with the same. */
-  readonly configHash: string;
-  /** Task names in the order of a batch's labels. */
-  readonly taskNames: readonly string[];
-  /** Candidates of one epoch, for the schedule, progress and the spacing of evaluations. */
-  readonly candidatesPerEpoch: number;
-  /** Batches of one epoch, for the schedule. Default: as many as `training.batchSize` candidates each make. */
-  readonly batchesPerEpoch?: number;
-  /** The batches of an epoch (from 0): the same for the same epoch, every time. */
-  readonly trainBatches: (epoch: number) => AsyncIterable<Batch>;
-  /** Called between steps, `training.evaluationsPerEpoch` times an epoch; it may use the engine's `predict`. */
-  readonly evaluate?: (engine: Engine, step: number) => Promise<Evaluation>;
-  /** Gets `checkpoint/`, `metrics.jsonl`, a TensorBoard event file, `resume/` while it runs, and `result.json` at its end. */
-  readonly runDirectory: string;
-  /** Go on from `resume/` where there is one. Default false. */
-  readonly resume?: boolean;
-  readonly onProgress?: (progress: TrainProgress) => void;
-  /** Stops between two steps, after saving what resuming needs. */
-  readonly signal?: AbortSignal;
-}
-
-export interface TrainResult {
-  /** Folder of the checkpoint: the best evaluation's with early stopping, else the last step's. */
-  readonly checkpoint: string;
-  /** Steps taken. */
-  readonly steps: number;
-  readonly candidates: number;
-  /** With early stopping: where the checkpoint is from. */
-  readonly best: { readonly step: number; readonly value: number } | undefined;
-  readonly stoppedEarly: boolean;
-  readonly curves: readonly CurvePoint[];
-}
-
-/** Steps on their way to the engine: while it computes one, the next batch is prepared. */
+/** Steps on their way to the engine: while it computes one, the next batches are prepared. */
 const IN_FLIGHT = 2;
-
-/** About how many lines a run writes into `metrics.jsonl`. */
-const METRIC_LINES = 1000;
 
 class TrainLoop {
   readonly #options: TrainOptions;
   readonly #engine: Engine;
+  readonly #checkpoints: RunCheckpoints;
   readonly #metrics: RunMetrics;
-  readonly #clock: ProgressClock;
-  readonly #running: RunningLoss;
+  readonly #recorder: StepRecorder;
   readonly #totalSteps: number;
   readonly #inFlight: Promise<void>[] = [];
   #state: LoopState;
+  /** What went wrong first: what was on its way behind it fails, too. */
+  #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: TrainOptions, engine: Engine, state: LoopState) {
-    const { training, candidatesPerEpoch, batchesPerEpoch, runDirectory, graph } = options;
+  constructor(options: TrainOptions, engine: Engine, checkpoints: RunCheckpoints, state: LoopState) {
+    const { training, candidatesPerEpoch, batchesPerEpoch, runDirectory, graph, onProgress } = options;
+    const totalSteps = training.epochs * (batchesPerEpoch ?? Math.ceil(candidatesPerEpoch / training.batchSize));
     this.#options = options;
     this.#engine = engine;
+    this.#checkpoints = checkpoints;
     this.#state = state;
+    this.#totalSteps = totalSteps;
     this.#metrics = new RunMetrics(runDirectory, state.step);
-    this.#clock = new ProgressClock(state.candidates);
-    this.#running = new RunningLoss(graph.layout);
-    this.#totalSteps = training.epochs * (batchesPerEpoch ?? Math.ceil(candidatesPerEpoch / training.batchSize));
+    this.#recorder = new StepRecorder({ layout: graph.layout, training, candidatesPerEpoch, totalSteps, candidates: state.candidates, onProgress }, this.#metrics);
   }
 
   async run(): Promise<TrainResult> {
     const { training } = this.#options;
-    let isDone = this.#isOutOfPatience();
-    while (!isDone && this.#state.epoch < training.epochs) isDone = await this.#runEpoch();
-    return this.#finish(isDone);
+    try {
+      let isDone = this.#isOutOfPatience();
+      while (!isDone && this.#state.epoch < training.epochs) isDone = await this.#runEpoch();
+      return await this.#finish(isDone);
+    } catch (error) {
+      // A checkpoint under way is whole; cut off, it would be left half-written.
+      await this.#checkpoints.settle().catch(() => undefined);
+      throw this.#failure === undefined ? error : this.#failure.error;
+    }
   }
 
   /** @returns true when early stopping ends the run */
   async #runEpoch(): Promise<boolean> {
     const { trainBatches, training, candidatesPerEpoch } = this.#options;
-    let toSkip = this.#state.batch;
-    for await (const batch of trainBatches(this.#state.epoch)) {
-      // A resumed epoch passes over what it was trained on already.
-      if (toSkip > 0) {
-        toSkip -= 1;
-        continue;
-      }
+    const { busy } = this.#recorder;
+    for await (const batch of trainBatches(this.#state.epoch, this.#state.batch)) {
+      busy.run();
       await this.#stopWhenAborted();
       this.#submit(batch);
       if (this.#inFlight.length >= IN_FLIGHT) await this.#inFlight.shift();
       const { evaluations, epochCandidates } = this.#state;
       const isLast = evaluations + 1 >= training.evaluationsPerEpoch;
       const isDue = epochCandidates >= ((evaluations + 1) * candidatesPerEpoch) / training.evaluationsPerEpoch;
-      if (!isLast && isDue && (await this.#evaluate())) return true;
+      if (!isLast && isDue) {
+        if (await this.#evaluate()) return true;
+      } else if (this.#checkpoints.isDue()) await this.#checkpoints.start(this.#state);
     }
     await this.#drain();
     if (this.#state.step === 0) {
@@ -136,10 +92,12 @@ class TrainLoop {
     const rates = { learningRate: training.learningRate * factor, embeddingLearningRate: training.embeddingLearningRate * factor };
     const pending = this.#engine.train(batch, rates).then(
       (result) => {
-        this.#record(result, rates, candidates);
+        this.#recorder.add(result, rates, candidates);
       },
       (error: unknown) => {
-        throw error instanceof NonFiniteLossError ? new NonFiniteLossError(error.failure, { epoch, batch: index }) : error;
+        const failure = error instanceof NonFiniteLossError ? new NonFiniteLossError(error.failure, { epoch, batch: index }) : error;
+        this.#failure ??= { error: failure };
+        throw failure;
       },
     );
     // A later step that fails with an earlier one is rejected too; only the first is reported.
@@ -151,41 +109,6 @@ class TrainLoop {
     while (this.#inFlight.length > 0) await this.#inFlight.shift();
   }
 
-  #record(result: StepResult, rates: StepRates, candidates: number): void {
-    this.#running.add(result);
-    const { training, candidatesPerEpoch, onProgress } = this.#options;
-    const { step, loss, gradientNorm, embeddingRows } = result;
-    const totalCandidates = candidatesPerEpoch * training.epochs;
-    const speed = this.#clock.speed(candidates, totalCandidates);
-    const every = Math.ceil(this.#totalSteps / METRIC_LINES);
-    if (step % every === 0 || step === 1) {
-      const losses = Object.entries(this.#running.bySurfaceAndTask()).map(([name, value]) => [`loss/${name}`, value]);
-      this.#metrics.write(step, {
-        loss,
-        ...Object.fromEntries(losses),
-        learning_rate: rates.learningRate,
-        embedding_learning_rate: rates.embeddingLearningRate,
-        gradient_norm: gradientNorm,
-        embedding_rows: embeddingRows,
-        rows_per_second: speed.rowsPerSecond,
-      });
-    }
-    if (onProgress !== undefined && (this.#clock.isDue() || step === this.#totalSteps)) {
-      onProgress({
-        epoch: Math.min(training.epochs - 1, Math.floor(candidates / candidatesPerEpoch)),
-        epochs: training.epochs,
-        step,
-        totalSteps: this.#totalSteps,
-        candidates,
-        totalCandidates,
-        ...speed,
-        learningRate: rates.learningRate,
-        loss,
-        surfaceLosses: this.#running.bySurface(),
-      });
-    }
-  }
-
   /** @returns true when early stopping ends the run */
   async #evaluate(): Promise<boolean> {
     await this.#drain();
@@ -193,18 +116,21 @@ class TrainLoop {
     const { step } = this.#state;
     // At the end of an epoch the state is the next epoch's start already.
     if (this.#state.batch > 0) this.#state = { ...this.#state, evaluations: this.#state.evaluations + 1 };
+    let isBest = false;
     // The last batch of an epoch may end a fraction of it too.
     if (evaluate !== undefined && this.#state.curves.at(-1)?.step !== step) {
+      this.#recorder.busy.pause();
       const { monitored, scalars } = await evaluate(this.#engine, step);
       this.#metrics.write(step, Object.fromEntries(Object.entries(scalars).map(([name, value]) => [`validation/${name}`, value])));
       this.#state = { ...this.#state, curves: [...this.#state.curves, { step, scalars }] };
       if (training.earlyStopping !== undefined) {
         const stopping = afterEvaluation(this.#state.stopping, training.earlyStopping.metric, step, monitored);
         this.#state = { ...this.#state, stopping };
-        if (stopping.best?.step === step) await this.#save('checkpoint', null);
+        isBest = stopping.best?.step === step;
       }
+      this.#recorder.busy.run();
     }
-    await this.#save('resume', this.#state);
+    await this.#checkpoints.start(this.#state, isBest);
     return this.#isOutOfPatience();
   }
 
@@ -217,7 +143,8 @@ class TrainLoop {
     const { signal, runDirectory } = this.#options;
     if (signal?.aborted !== true) return;
     await this.#drain();
-    await this.#save('resume', this.#state);
+    await this.#checkpoints.start(this.#state);
+    await this.#checkpoints.settle();
     throw new OnefoldError('interrupted', `training was interrupted after step ${this.#state.step}`, {
       where: runDirectory,
       fix: 'Train it again with --resume to go on from there.',
@@ -226,25 +153,36 @@ class TrainLoop {
   }
 
   async #finish(stoppedEarly: boolean): Promise<TrainResult> {
+    this.#recorder.busy.pause();
     const { runDirectory } = this.#options;
     const { stopping, step, candidates, curves } = this.#state;
-    if (stopping.best === undefined) await this.#save('checkpoint', null);
-    const result: TrainResult = { checkpoint: join(runDirectory, 'checkpoint'), steps: step, candidates, best: stopping.best, stoppedEarly, curves };
+    if (stopping.best === undefined) await this.#checkpoints.finish(this.#state);
+    else await this.#checkpoints.settle();
+    const result: TrainResult = {
+      checkpoint: join(runDirectory, RESULT_FOLDER),
+      steps: step,
+      candidates,
+      best: stopping.best,
+      stoppedEarly,
+      engineBusy: this.#recorder.busy.share,
+      paddingWaste: this.#recorder.padding.bySequence(),
+      curves,
+    };
     writeFinishedRun(runDirectory, result);
-    rmSync(join(runDirectory, 'resume'), { recursive: true, force: true });
+    this.#checkpoints.removeResume();
     return result;
-  }
-
-  async #save(folder: 'checkpoint' | 'resume', progress: LoopState | null): Promise<void> {
-    const { model, configHash, training, runDirectory } = this.#options;
-    await this.#engine.save(join(runDirectory, folder), { model, configHash, seed: training.seed, epoch: this.#state.epoch, progress });
   }
 }
 
-/** The state to go on from, loaded into the engine; the start when there is none. */
-const startingState = async (options: TrainOptions, engine: Engine): Promise<LoopState> => {
-  const directory = join(options.runDirectory, 'resume');
-  if (options.resume !== true || !checkpointExists(directory)) return LOOP_START;
+/** The state to go on from, loaded into the engine; the start when there is none, with what an older run left removed. */
+const startingState = async (options: TrainOptions, engine: Engine, checkpoints: RunCheckpoints): Promise<LoopState> => {
+  const directory = join(options.runDirectory, RESUME_FOLDER);
+  if (options.resume !== true || !checkpointExists(directory)) {
+    // Else a resumed run could go on from the state, or be taken for the end, of another one.
+    forgetFinishedRun(options.runDirectory);
+    checkpoints.removeResume();
+    return LOOP_START;
+  }
   const { configHash, progress } = openCheckpoint(directory);
   if (configHash !== options.configHash) {
     throw new ArtifactError(`${directory} was written with another config or other data`, {
@@ -281,9 +219,11 @@ export const trainModel = async (options: TrainOptions): Promise<TrainResult> =>
   } catch (cause) {
     throw explainIoFailure(cause, runDirectory);
   }
-  const engine = await Engine.create({ graph, taskNames, threads: training.threads, training });
+  const engine = await Engine.create({ graph, taskNames, threads: training.threads, training, onNotice: options.onNotice });
   try {
-    return await new TrainLoop(options, engine, await startingState(options, engine)).run();
+    const identity = { model: options.model, configHash: options.configHash, seed: training.seed };
+    const checkpoints = new RunCheckpoints(engine, runDirectory, identity, training.checkpointMinutes);
+    return await new TrainLoop(options, engine, checkpoints, await startingState(options, engine, checkpoints)).run();
   } catch (error) {
     if (error instanceof NonFiniteLossError) writeFailure(runDirectory, error);
     throw error;

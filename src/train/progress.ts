@@ -15,6 +15,8 @@ export interface TrainProgress {
   /** Candidates per second since this process began training, evaluations included. */
   readonly rowsPerSecond: number;
   readonly etaSeconds: number;
+  /** Share of training's wall time in which the engine computed, evaluations apart. */
+  readonly engineBusy: number;
   readonly learningRate: number;
   /** The last step's weighted loss. */
   readonly loss: number;

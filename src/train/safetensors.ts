@@ -6,13 +6,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
+import type { FileDigest } from './checkpoint-manifest.js';
 import { elementCount, rowRanges, rowSize, type NamedTensor } from './named-tensor.js';
-
-/** Size and checksum of a file written. */
-export interface WrittenFile {
-  readonly bytes: number;
-  readonly sha256: string;
-}
 
 const PIECE_BYTES = 16 * 2 ** 20;
 const MAX_HEADER_BYTES = 100 * 2 ** 20;
@@ -46,7 +41,7 @@ const encodeHeader = (tensors: readonly NamedTensor[]): Uint8Array => {
  *
  * @throws IoError when the file system refuses (permission, space).
  */
-export const writeSafetensors = (path: string, tensors: readonly NamedTensor[]): WrittenFile => {
+export const writeSafetensors = (path: string, tensors: readonly NamedTensor[]): FileDigest => {
   const hash = createHash('sha256');
   let bytes = 0;
   let file: number | undefined;

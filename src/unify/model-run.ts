@@ -49,10 +49,10 @@ const declaredWidths = (project: Project): unknown =>
 
 /**
  * What a checkpoint was trained with: model settings, embedding widths, surfaces, and the prepared dataset's key. The
- * number of threads is left out: it is the machine's.
+ * number of threads is left out, it is the machine's, and the time between checkpoints, which changes no result.
  */
 export const configHash = (project: Project, model: Model, run: GroupRun, manifest: PreparedManifest): string => {
-  const settings = { ...model, training: { ...model.training, threads: 0 } };
+  const settings = { ...model, training: { ...model.training, threads: 0, checkpointMinutes: 0 } };
   const parts = { model: settings, widths: declaredWidths(project), surfaces: run.surfaces, data: manifest.key };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 };

@@ -11,7 +11,8 @@ import { buildModelGraph } from '../model/build-model.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { Priors } from '../model/surface-heads.js';
 import { finishedRun } from '../train/finished-run.js';
-import { trainModel, type TrainOptions, type TrainResult } from '../train/loop.js';
+import { trainModel } from '../train/loop.js';
+import type { TrainOptions, TrainResult } from '../train/train-options.js';
 import type { TrainProgress } from '../train/progress.js';
 import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
 
@@ -93,8 +94,8 @@ async function* expandBatches(batches: AsyncIterable<Batch>): AsyncGenerator<Bat
 }
 
 /** Batches of an epoch; expanded ones hold the same candidates, so that the losses are those of broadcasting. */
-const batchesOf = (dataset: Dataset, training: Training, epoch: number): AsyncIterable<Batch> =>
-  training.expand ? expandBatches(dataset.batches({ epoch })) : dataset.batches({ epoch });
+const batchesOf = (dataset: Dataset, training: Training, epoch: number, from: number): AsyncIterable<Batch> =>
+  training.expand ? expandBatches(dataset.batches({ epoch, from })) : dataset.batches({ epoch, from });
 
 const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
@@ -126,7 +127,7 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
       taskNames,
       candidatesPerEpoch: dataset.candidateCount,
       batchesPerEpoch: dataset.batchCount(),
-      trainBatches: (epoch) => batchesOf(dataset, training, epoch),
+      trainBatches: (epoch, from) => batchesOf(dataset, training, epoch, from),
       runDirectory: run.directory,
       ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
