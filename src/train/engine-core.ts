@@ -48,6 +48,10 @@ const paddingOf = (feeds: BatchFeeds): StepResult['padding'] =>
     paddingWaste < 1 ? { sequence, tokens, places: Math.round(tokens / (1 - paddingWaste)) } : { sequence, tokens: 0, places: 0 },
   );
 
+/** Copied: what a step hands out must not keep its outputs alive. */
+const expertLoadOf = (feeds: BatchFeeds, outputs: Outputs): Pick<StepResult, 'expertLoad'> =>
+  outputs[STEP.expertLoad] === undefined ? {} : { expertLoad: { sums: floats(outputs, STEP.expertLoad).slice(), rows: Array.from(feeds.surfaceCandidates, Number) } };
+
 /** All state of a model that trains or scores, and the ONNX Runtime sessions that run it. Lives in the engine's thread. */
 export class EngineCore {
   readonly #spec: EngineSpec;
@@ -111,7 +115,7 @@ export class EngineCore {
     const embeddingRows = this.#embeddings.update(filled, (block) => floats(outputs, blockGradientName(block)), rows);
     this.#step = step;
     const milliseconds = { lookup: lookedUp - started, run: ran - lookedUp, update: performance.now() - ran };
-    return { step, loss, gradientNorm, embeddingRows, padding: paddingOf(feeds), milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
+    return { step, loss, gradientNorm, embeddingRows, padding: paddingOf(feeds), ...expertLoadOf(feeds, outputs), milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
   }
 
   /** Logits `[candidates · tasks]`, row-major. */

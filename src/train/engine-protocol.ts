@@ -46,6 +46,8 @@ export interface StepResult {
   readonly embeddingRows: number;
   /** Places of attention's rectangles, and events in them, per sequence. */
   readonly padding: readonly { readonly sequence: string; readonly places: number; readonly tokens: number }[];
+  /** Sums of gate weights `[surfaces, tasks, experts]` and rows per surface, where the model has experts. */
+  readonly expertLoad?: { readonly sums: Float32Array; readonly rows: readonly number[] };
   /** Where the step's time went, in milliseconds. */
   readonly milliseconds: { readonly lookup: number; readonly run: number; readonly update: number };
 }

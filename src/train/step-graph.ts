@@ -21,6 +21,8 @@ export const STEP = {
   loss: 'loss',
   /** float32 [candidates, tasks]: cross entropy of each row, unweighted. */
   rowLosses: 'row_losses',
+  /** float32 [surfaces, tasks · experts]: sums of gate weights, where the model has experts. */
+  expertLoad: 'expert_load',
 } as const;
 
 /** Output with the gradient of a block's gathered rows. */
@@ -64,7 +66,7 @@ const totalLoss = (rowLosses: Tensor, labelWeights: Tensor, uncertainty: Tensor 
  * in one pass over memory that is never reallocated (`dense-state.ts`, `embedding-store.ts`).
  */
 export const buildTrainModel = (graph: ModelGraph): StepModel => {
-  const { parameters, blocks, logits, layout, uncertainty } = graph;
+  const { parameters, blocks, logits, layout, uncertainty, expertLoad } = graph;
   const shape = ['candidates', layout.tasks.length] as const;
   const labels = input(STEP.labels, 'float32', shape);
   const labelWeights = input(STEP.labelWeights, 'float32', shape);
@@ -74,6 +76,7 @@ export const buildTrainModel = (graph: ModelGraph): StepModel => {
   const outputs: [string, Tensor][] = [
     [STEP.loss, loss],
     [STEP.rowLosses, rowLosses],
+    ...(expertLoad === undefined ? [] : [[STEP.expertLoad, expertLoad] as [string, Tensor]]),
     ...parameters.map(({ spec }, index): [string, Tensor] => [parameterGradientName(spec.name), all[index]!]),
     ...layout.blocks.map((block, index): [string, Tensor] => [blockGradientName(block.name), all[parameters.length + index]!]),
   ];

@@ -2,6 +2,7 @@ import type { Training } from '../config/project.js';
 import type { ModelLayout } from '../model/layout.js';
 import { BusyClock } from './busy-clock.js';
 import type { StepRates, StepResult } from './engine-protocol.js';
+import { ExpertLoad } from './expert-load.js';
 import { PaddingWaste } from './padding-waste.js';
 import { ProgressClock, type TrainProgress } from './progress.js';
 import type { RunMetrics, Scalars } from './run-metrics.js';
@@ -30,12 +31,14 @@ export class StepRecorder {
   readonly #metrics: RunMetrics;
   readonly #clock: ProgressClock;
   readonly #running: RunningLoss;
+  readonly #load: ExpertLoad;
 
   constructor(options: StepRecorderOptions, metrics: RunMetrics) {
     this.#options = options;
     this.#metrics = metrics;
     this.#clock = new ProgressClock(options.candidates);
     this.#running = new RunningLoss(options.layout);
+    this.#load = new ExpertLoad(options.layout);
   }
 
   /** @param candidates trained on, this step's included */
@@ -44,6 +47,7 @@ export class StepRecorder {
     const { step, loss, gradientNorm, embeddingRows, milliseconds } = result;
     this.#running.add(result);
     this.padding.add(result);
+    this.#load.add(result);
     this.busy.add(milliseconds.lookup + milliseconds.run + milliseconds.update);
     const totalCandidates = candidatesPerEpoch * training.epochs;
     const speed = this.#clock.speed(candidates, totalCandidates);
@@ -59,6 +63,7 @@ export class StepRecorder {
         rows_per_second: speed.rowsPerSecond,
         engine_busy: engineBusy,
         ...named('padding_waste', this.padding.bySequence()),
+        ...named('expert_load', this.#load.bySurfaceAndTask()),
       });
     }
     if (onProgress !== undefined && (this.#clock.isDue() || step === totalSteps)) {
