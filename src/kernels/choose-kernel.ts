@@ -1,12 +1,40 @@
 import type { EmbeddingKernel } from './embedding-kernel.js';
+import { KernelUseError } from './kernel-error.js';
+import { createNativeKernel } from './native-kernel.js';
 import { typescriptKernel } from './typescript-kernel.js';
+
+/** Which kernel to use, and how. */
+export interface KernelChoice {
+  /** Threads of the native kernel's calls, the caller's included; its results do not depend on it. */
+  readonly threads: number;
+  /** Gets one line when the native kernel did not load and the TypeScript one is used instead. */
+  readonly onFallback?: (line: string) => void;
+}
 
 /**
  * The kernel to train and score with: the native one where it loads, else the TypeScript one.
  *
- * @param options `threads` for the native kernel; `onFallback` gets one line when it did not load
+ * The environment may force it: `ONEFOLD_KERNEL=typescript|native`, and `ONEFOLD_SIMD=avx512|avx2|baseline` for the native
+ * one.
+ *
+ * @throws KernelUseError when the forced kernel cannot be had.
  */
-export const chooseKernel = (options: { readonly threads: number; readonly onFallback?: (line: string) => void }): EmbeddingKernel => {
-  void options;
-  return typescriptKernel;
+export const chooseKernel = ({ threads, onFallback }: KernelChoice, environment: NodeJS.ProcessEnv = process.env): EmbeddingKernel => {
+  const forced = environment['ONEFOLD_KERNEL'];
+  if (forced === 'typescript') return typescriptKernel;
+  if (forced !== undefined && forced !== '' && forced !== 'native') {
+    throw new KernelUseError(`ONEFOLD_KERNEL is "${forced}": expected "native" or "typescript"`);
+  }
+  try {
+    return createNativeKernel({ threads, level: environment['ONEFOLD_SIMD'] });
+  } catch (error) {
+    if (error instanceof KernelUseError) throw error;
+    const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+    if (forced === 'native') throw new KernelUseError(`ONEFOLD_KERNEL is "native", and it did not load: ${reason}`);
+    onFallback?.(
+      `the native kernel did not load, so embedding lookups and updates run in TypeScript, some 15 times slower ` +
+        `(install a C++ compiler and run "npm rebuild onefold"): ${reason}`,
+    );
+    return typescriptKernel;
+  }
 };
