@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { TrainProgress } from '../train/progress.js';
 import { modelNamed, type GroupRun } from '../unify/model-run.js';
@@ -10,17 +10,21 @@ import { withInterrupt } from './interrupt.js';
 
 interface TrainCommandOptions extends ProjectOptions {
   readonly resume?: boolean;
+  readonly from?: string;
 }
 
 const EXAMPLES = `
   onefold train unified                      one model for all surfaces
   onefold train separate                     a model per surface: what the unified one has to beat
   onefold train separate --resume            go on where training was interrupted; runs that had ended are kept
+  onefold train unified --from yesterday/    start from the checkpoint of an older run, on today's data
 `;
 
-const describeProgress = ({ epoch, epochs, rowsPerSecond, etaSeconds, surfaceLosses }: TrainProgress): string => {
+const percent = (share: number): string => `${Math.round(100 * share)}%`;
+
+const describeProgress = ({ epoch, epochs, rowsPerSecond, etaSeconds, engineBusy, surfaceLosses }: TrainProgress): string => {
   const losses = Object.entries(surfaceLosses).map(([surface, loss]) => `${surface} ${loss.toFixed(4)}`);
-  return `epoch ${epoch + 1}/${epochs}, ${compactNumber(rowsPerSecond)} rows/s, ${duration(etaSeconds)} left, loss ${losses.join(', ')}`;
+  return `epoch ${epoch + 1}/${epochs}, ${compactNumber(rowsPerSecond)} rows/s, engine ${percent(engineBusy)} busy, ${duration(etaSeconds)} left, loss ${losses.join(', ')}`;
 };
 
 /** One progress line per run, opened when the run first reports. */
@@ -41,7 +45,28 @@ const progressOf = (output: Output, model: string): ((run: GroupRun, progress: T
 const describeRun = ({ run, result, kept: isKept, seconds }: TrainedRun): string => {
   if (isKept) return `${run.name}: kept, it had ended after ${compactNumber(result.steps)} steps → ${relative(process.cwd(), result.checkpoint)}`;
   const kept = result.best === undefined ? '' : `, kept step ${result.best.step}${result.stoppedEarly ? ' (stopped early)' : ''}`;
-  return `${run.name}: ${compactNumber(result.steps)} steps, ${compactNumber(result.candidates)} candidates in ${duration(seconds)}${kept} → ${relative(process.cwd(), result.checkpoint)}`;
+  const waste = Object.entries(result.paddingWaste).map(([sequence, share]) => `, ${percent(share)} padding in ${sequence}`);
+  const done = `${compactNumber(result.steps)} steps, ${compactNumber(result.candidates)} candidates in ${duration(seconds)}`;
+  return `${run.name}: ${done}, engine ${percent(result.engineBusy)} busy${waste.join('')}${kept} → ${relative(process.cwd(), result.checkpoint)}`;
+};
+
+/** What a run took over from an older one, a line a table. */
+const describeStart = ({ run, result: { start } }: TrainedRun): readonly string[] => {
+  if (start === null) return [];
+  const { kept, new: fresh } = start.parameters;
+  return [
+    `${run.name}: started from ${start.model} after ${compactNumber(start.step)} steps; ${kept} dense parameters kept, ${fresh.length} new${fresh.length === 0 ? '' : `: ${fresh.join(', ')}`}`,
+    ...start.tables.map((table) => `  table ${table.table} (width ${table.width}): ${table.kept} rows kept, ${table.new} new, ${table.expired} expired`),
+  ];
+};
+
+/** Every run of a model would say the same. */
+const oncePerLine = (write: (line: string) => void): ((line: string) => void) => {
+  const written = new Set<string>();
+  return (line) => {
+    if (!written.has(line)) write(line);
+    written.add(line);
+  };
 };
 
 /** `onefold train NAME`: trains a model of the config on the prepared dataset. */
@@ -49,13 +74,18 @@ export const trainCommand = (): Command =>
   projectCommand('train', EXAMPLES)
     .argument('<model>', 'name of the model: unified, separate, linear, or one of the config')
     .option('--resume', 'go on from an interrupted run of the same config and data; keep runs that have ended')
+    .option('--from <folder>', "start from an older run: dense parameters by name, embedding rows by value; a model's, a run's or a checkpoint's folder")
     .action(async (name: string, options: TrainCommandOptions) => {
       const { project, output } = await openProject(options);
       const model = modelNamed(project, name);
       const { directory, manifest } = await openPrepared(project);
       const onProgress = progressOf(output, name);
-      const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress, resume: options.resume === true }));
+      const onNotice = oncePerLine((line) => {
+        output.step(line);
+      });
+      const start = options.from === undefined ? {} : { from: resolve(options.from) };
+      const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress, onNotice, ...start, resume: options.resume === true }));
       onProgress.close();
-      for (const run of runs) output.text(describeRun(run));
+      for (const run of runs) for (const line of [...describeStart(run), describeRun(run)]) output.text(line);
       output.result({ model: name, runs: runs.map(({ run, result, kept, seconds }) => ({ ...run, ...result, kept, seconds })) });
     });

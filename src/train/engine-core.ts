@@ -16,6 +16,7 @@ import { fillFromFiles } from './fill-tensors.js';
 import { rowOptimizer } from './row-optimizer.js';
 import { DropoutMasks, addLabels, addScoringMasks, batchInputs } from './step-inputs.js';
 import { STEP, type StepModel, blockGradientName, parameterGradientName } from './step-graph.js';
+import { warmStart, type TableStart, type WarmStart } from './warm-start.js';
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
@@ -163,6 +164,19 @@ export class EngineCore {
     this.#step = manifest.step;
     this.#stepsBefore = manifest.stepsBefore;
     return manifest;
+  }
+
+  /** Takes over what an older checkpoint has of this model; see `warmStart`. Steps are counted anew, the optimizers' age is not. */
+  start(directory: string, tables: readonly TableStart[]): WarmStart {
+    const { manifest, report } = warmStart(directory, tables, {
+      layout: this.#spec.layout,
+      parameters: this.#dense.parameterTensors(),
+      moments: this.#dense.momentTensors(),
+      tableOf: (width) => this.#embeddings.table(width),
+    });
+    this.#step = 0;
+    this.#stepsBefore = manifest.stepsBefore + manifest.step;
+    return report;
   }
 
   async #run(session: InferenceSession, model: StepModel, inputs: ReadonlyMap<string, Tensor>): Promise<Outputs> {

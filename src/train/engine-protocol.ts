@@ -7,6 +7,7 @@ import type { DenseOptimizer } from './dense-optimizer.js';
 import type { TrainingFailure } from './failure-report.js';
 import type { StepModel } from './step-graph.js';
 import type { TransferredError } from './transferred-error.js';
+import type { TableStart, WarmStart } from './warm-start.js';
 
 /** Everything the engine's thread starts from. */
 export interface EngineSpec {
@@ -64,7 +65,8 @@ export type EngineCall =
   | { readonly type: 'train'; readonly feeds: BatchFeeds; readonly rates: StepRates }
   | { readonly type: 'predict'; readonly feeds: BatchFeeds }
   | { readonly type: 'save'; readonly saves: readonly CheckpointSave[] }
-  | { readonly type: 'load'; readonly directory: string };
+  | { readonly type: 'load'; readonly directory: string }
+  | { readonly type: 'start'; readonly directory: string; readonly tables: readonly TableStart[] };
 
 /** What each call answers. */
 export interface EngineAnswers {
@@ -72,6 +74,7 @@ export interface EngineAnswers {
   readonly predict: Float32Array;
   readonly save: CheckpointManifest;
   readonly load: CheckpointManifest;
+  readonly start: WarmStart;
 }
 
 export interface EngineRequest {

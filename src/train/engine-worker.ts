@@ -47,6 +47,12 @@ const answer = async (engine: EngineCore, id: number, call: EngineCall): Promise
       const manifest = engine.load(call.directory);
       failed = undefined;
       reply({ id, answer: manifest });
+      return;
+    }
+    case 'start': {
+      const report = engine.start(call.directory, call.tables);
+      failed = undefined;
+      reply({ id, answer: report });
     }
   }
 };

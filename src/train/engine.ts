@@ -25,6 +25,8 @@ import { NonFiniteLossError } from './failure-report.js';
 import { makeFeeds, type FeedPlan } from './feeds.js';
 import { buildScoreModel, buildTrainModel, type StepModel } from './step-graph.js';
 import { unpackError } from './transferred-error.js';
+import type { Vocabulary } from './vocabulary.js';
+import { planTableStarts, type WarmStart } from './warm-start.js';
 
 /** How an engine is made. */
 export interface EngineOptions {
@@ -171,6 +173,17 @@ export class Engine {
    */
   async load(directory: string): Promise<CheckpointManifest> {
     return this.#call({ type: 'load', directory });
+  }
+
+  /**
+   * Takes over what an older run's checkpoint has of this model, on top of its initial values: dense parameters and moments
+   * by name and shape, embedding rows by value.
+   *
+   * @param vocabulary what the rows of this engine's tables stand for
+   * @throws ArtifactError when the folder holds no whole checkpoint of a training run
+   */
+  async start(directory: string, vocabulary: Vocabulary): Promise<WarmStart> {
+    return this.#call({ type: 'start', directory, tables: planTableStarts(directory, this.#scorePlan.layout, vocabulary) });
   }
 
   /** Ends the thread; calls that wait are rejected. */

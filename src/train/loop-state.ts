@@ -1,5 +1,6 @@
 import { EARLY_STOPPING_START, type EarlyStoppingState } from './early-stopping.js';
 import type { Scalars } from './run-metrics.js';
+import type { WarmStart } from './warm-start.js';
 
 /** What one evaluation on held-out rows gave. */
 export interface CurvePoint {
@@ -22,6 +23,8 @@ export interface LoopState {
   readonly step: number;
   readonly stopping: EarlyStoppingState;
   readonly curves: readonly CurvePoint[];
+  /** What the run took over from an older one. */
+  readonly start: WarmStart | null;
 }
 
 export const LOOP_START: LoopState = {
@@ -33,6 +36,7 @@ export const LOOP_START: LoopState = {
   step: 0,
   stopping: EARLY_STOPPING_START,
   curves: [],
+  start: null,
 };
 
 export const afterBatch = (state: LoopState, candidates: number): LoopState => ({

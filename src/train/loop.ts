@@ -4,6 +4,7 @@ import { ArtifactError, OnefoldError, TrainingError } from '../config/errors.js'
 import type { Batch } from '../data/batch.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { checkpointExists, openCheckpoint } from './checkpoint.js';
+import { VOCABULARY_FILE } from './checkpoint-manifest.js';
 import { afterEvaluation } from './early-stopping.js';
 import { Engine } from './engine.js';
 import { NonFiniteLossError } from './failure-report.js';
@@ -14,6 +15,7 @@ import { RunMetrics } from './run-metrics.js';
 import { scheduleFactor } from './schedule.js';
 import { StepRecorder } from './step-recorder.js';
 import type { TrainOptions, TrainResult } from './train-options.js';
+import { writeVocabulary } from './vocabulary.js';
 
 /** Steps on their way to the engine: while it computes one, the next batches are prepared. */
 const IN_FLIGHT = 2;
@@ -155,7 +157,7 @@ class TrainLoop {
   async #finish(stoppedEarly: boolean): Promise<TrainResult> {
     this.#recorder.busy.pause();
     const { runDirectory } = this.#options;
-    const { stopping, step, candidates, curves } = this.#state;
+    const { stopping, step, candidates, curves, start } = this.#state;
     if (stopping.best === undefined) await this.#checkpoints.finish(this.#state);
     else await this.#checkpoints.settle();
     const result: TrainResult = {
@@ -167,6 +169,7 @@ class TrainLoop {
       engineBusy: this.#recorder.busy.share,
       paddingWaste: this.#recorder.padding.bySequence(),
       curves,
+      start,
     };
     writeFinishedRun(runDirectory, result);
     this.#checkpoints.removeResume();
@@ -181,7 +184,13 @@ const startingState = async (options: TrainOptions, engine: Engine, checkpoints:
     // Else a resumed run could go on from the state, or be taken for the end, of another one.
     forgetFinishedRun(options.runDirectory);
     checkpoints.removeResume();
-    return LOOP_START;
+    if (options.from === undefined) return LOOP_START;
+    const start = await engine.start(options.from, options.vocabulary!);
+    const state = { ...LOOP_START, start };
+    // From here on a killed run resumes without the older one, which may be replaced by then.
+    await checkpoints.start(state);
+    await checkpoints.settle();
+    return state;
   }
   const { configHash, progress } = openCheckpoint(directory);
   if (configHash !== options.configHash) {
@@ -221,7 +230,9 @@ export const trainModel = async (options: TrainOptions): Promise<TrainResult> =>
   }
   const engine = await Engine.create({ graph, taskNames, threads: training.threads, training, onNotice: options.onNotice });
   try {
-    const identity = { model: options.model, configHash: options.configHash, seed: training.seed };
+    const vocabulary = join(runDirectory, VOCABULARY_FILE);
+    if (options.vocabulary !== undefined) writeVocabulary(vocabulary, options.vocabulary);
+    const identity = { model: options.model, configHash: options.configHash, seed: training.seed, ...(options.vocabulary === undefined ? {} : { vocabulary }) };
     const checkpoints = new RunCheckpoints(engine, runDirectory, identity, training.checkpointMinutes);
     return await new TrainLoop(options, engine, checkpoints, await startingState(options, engine, checkpoints)).run();
   } catch (error) {

@@ -5,6 +5,8 @@ import type { Engine } from './engine.js';
 import type { CurvePoint } from './loop-state.js';
 import type { TrainProgress } from './progress.js';
 import type { Scalars } from './run-metrics.js';
+import type { Vocabulary } from './vocabulary.js';
+import type { WarmStart } from './warm-start.js';
 
 /** What an evaluation on held-out rows gives. */
 export interface Evaluation {
@@ -35,6 +37,10 @@ export interface TrainOptions {
   readonly runDirectory: string;
   /** Go on from `resume/` where there is one. Default false. */
   readonly resume?: boolean;
+  /** What the rows of the embedding tables stand for; checkpoints keep it, so that another run can start from them. */
+  readonly vocabulary?: Vocabulary;
+  /** Checkpoint of an older run to start from, where the run is not resumed. Needs `vocabulary`. */
+  readonly from?: string;
   /** Gets a line for the user, such as that the slow kernel runs. */
   readonly onNotice?: (line: string) => void;
   readonly onProgress?: (progress: TrainProgress) => void;
@@ -56,4 +62,6 @@ export interface TrainResult {
   /** Share of attention's rectangles that held no event, by sequence; of this process alone, too. */
   readonly paddingWaste: Scalars;
   readonly curves: readonly CurvePoint[];
+  /** What it took over from the run it was started from. */
+  readonly start: WarmStart | null;
 }

@@ -15,6 +15,7 @@ import { trainModel } from '../train/loop.js';
 import type { TrainOptions, TrainResult } from '../train/train-options.js';
 import type { TrainProgress } from '../train/progress.js';
 import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
+import { startOf } from './start-of.js';
 
 export interface TrainRunOptions {
   readonly project: Project;
@@ -24,7 +25,11 @@ export interface TrainRunOptions {
   readonly directory: string;
   /** Go on from interrupted runs, and keep those that have ended already with the same config and data. */
   readonly resume?: boolean;
+  /** Start from an older model: the folder of its runs, of one run, or of a checkpoint. Runs that are resumed go on instead. */
+  readonly from?: string;
   readonly signal?: AbortSignal;
+  /** Gets a line for the user, such as that the slow kernel runs. */
+  readonly onNotice?: (line: string) => void;
   readonly onProgress?: (run: GroupRun, progress: TrainProgress) => void;
 }
 
@@ -97,7 +102,7 @@ async function* expandBatches(batches: AsyncIterable<Batch>): AsyncGenerator<Bat
 const batchesOf = (dataset: Dataset, training: Training, epoch: number, from: number): AsyncIterable<Batch> =>
   training.expand ? expandBatches(dataset.batches({ epoch, from })) : dataset.batches({ epoch, from });
 
-const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<TrainedRun> => {
+const trainRun = async (options: TrainRunOptions, run: GroupRun, from: string | undefined): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
   const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces, baseRates(manifest));
   const training = trainingFor(model.training, graph.layout);
@@ -129,6 +134,9 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
       batchesPerEpoch: dataset.batchCount(),
       trainBatches: (epoch, from) => batchesOf(dataset, training, epoch, from),
       runDirectory: run.directory,
+      vocabulary: manifest.encoders,
+      ...(from === undefined ? {} : { from }),
+      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
       ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -144,11 +152,14 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun): Promise<Traine
 /**
  * Trains every run of a model, one after the other: one for a unified model, one per surface for separate ones.
  *
- * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
+ * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts; UsageError when there is no
+ * checkpoint to start from
  */
 export const trainRuns = async (options: TrainRunOptions): Promise<readonly TrainedRun[]> => {
   const { project, model, manifest, resume } = options;
-  const runs = groupRuns(project, model).map((run) => ({ run, result: resume === true ? finishedRun(run.directory, configHash(project, model, run, manifest)) : undefined }));
+  const groups = groupRuns(project, model);
+  const starts = groups.map((run) => (options.from === undefined ? undefined : startOf(options.from, run, groups.length)));
+  const runs = groups.map((run) => ({ run, result: resume === true ? finishedRun(run.directory, configHash(project, model, run, manifest)) : undefined }));
   // Evaluations of the model that is replaced would be taken for the new one's.
   if (runs.some(({ result }) => result === undefined)) {
     for (const split of SPLITS) {
@@ -156,6 +167,6 @@ export const trainRuns = async (options: TrainRunOptions): Promise<readonly Trai
     }
   }
   const trained: TrainedRun[] = [];
-  for (const { run, result } of runs) trained.push(result === undefined ? await trainRun(options, run) : { run, result, kept: true, seconds: 0 });
+  for (const [index, { run, result }] of runs.entries()) trained.push(result === undefined ? await trainRun(options, run, starts[index]) : { run, result, kept: true, seconds: 0 });
   return trained;
 };
