@@ -67,18 +67,20 @@ export const compareLosses = async (peer, folder, { built, model, shape, forOurs
 /**
  * Seconds a step of each side, medians over rounds in which they take turns.
  *
+ * @param peer undefined: ours alone
  * @param options.steps steps a round, of each side
  */
 export const race = async (peer, folder, { built, model, shape, forOurs = (batch) => batch, broadcast, rounds, steps, compile }) => {
   const batches = batchesOf(built, shape, BATCHES);
   const [{ rows }] = built.graph.layout.fusedTables;
-  const { best, seconds } = await peer.ask({ do: 'build', batches: writeBatches(folder, built, batches), config: peerConfig(built, model), rows, broadcast, compile });
+  const { best, seconds } =
+    peer === undefined ? {} : await peer.ask({ do: 'build', batches: writeBatches(folder, built, batches), config: peerConfig(built, model), rows, broadcast, compile });
   const mine = batches.map(forOurs);
   const engine = await startEngine(built);
   await runSteps(engine, mine, 2);
   const times = { ours: [], peer: [], run: [], lookup: [], update: [] };
   for (let round = 0; round < rounds; round += 1) {
-    times.peer.push((await peer.ask({ do: 'run', steps })).seconds);
+    if (peer !== undefined) times.peer.push((await peer.ask({ do: 'run', steps })).seconds);
     const started = performance.now();
     const results = await runSteps(engine, mine, steps);
     times.ours.push((performance.now() - started) / steps / 1000);
