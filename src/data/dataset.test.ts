@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stageFixture, type StagedFixture } from '../../test/fixtures/staged-tables.js';
+import { byUser, stageFixture, type StagedFixture } from '../../test/fixtures/staged-tables.js';
 import { openDataset, type DatasetBatch, type DatasetOptions } from './dataset.js';
 import { openDatabase } from './duckdb.js';
 import { fitEncoders } from './fit-encoders.js';
@@ -28,7 +28,9 @@ beforeAll(async () => {
     splits: { train: await write('train'), validation: await write('validation'), test: await write('test') },
   };
   database.close();
-  const rows = fixture.requests.filter((row) => row['@split'] === 0);
+  let start = 0;
+  const inTime = fixture.requests.filter((row) => row['@split'] === 0);
+  const rows = manifest.splits.train.shards.flatMap(({ requestCount }) => byUser(inTime.slice(start, (start += requestCount))));
   trained = rows.map((row) => row['@request_id'] as string);
   searched = rows.filter((row) => row['@surface'] === 1).map((row) => row['@request_id'] as string);
 });

@@ -70,7 +70,7 @@ describe('two surfaces', () => {
     });
     const requests = await place.rows<Record<string, unknown>>(`SELECT * FROM ${shard(prepared, 'train', 'requests')}`);
     expect(requests).toHaveLength(56);
-    expect(requests.map((row) => row['@request_id'] ?? row['request_id']).slice(0, 4)).toEqual(['r0', 's0', 'r1', 's1']);
+    expect(requests.map((row) => row['@request_id'] ?? row['request_id']).slice(0, 4)).toEqual(['r0', 's0', 'r7', 's7']);
     expect(await loadPrepared(prepared.directory, { verify: true })).toMatchObject({ key: prepared.key });
   });
 

@@ -4,7 +4,7 @@ import type { Feature, Project } from '../config/project.js';
 import type { SourceFingerprint } from './fingerprint.js';
 
 /** Rises when the same config and sources would be prepared differently. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 /** A feature without what only models read. */
 const shapeOf = (feature: Feature): unknown => JSON.parse(JSON.stringify(feature, (key, value: unknown) => (key === 'width' ? undefined : value)));

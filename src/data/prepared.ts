@@ -16,7 +16,8 @@
  * then one column per request-side ColumnState. Candidate files: one column per candidate-side ColumnState,
  * `label.<task>` FLOAT (NULL: no label), `truth.<task>` DOUBLE where known, `@weight` FLOAT. The `@` lets a feature be
  * called `user_id` or `time`. Column types: `id` INTEGER, `ids` INTEGER[], `number` FLOAT (NULL: missing), `vector`
- * FLOAT[] (NULL: missing). Requests are in time order.
+ * FLOAT[] (NULL: missing). Shards are in time order, and so are the requests of validation and test; those of a training
+ * shard are by user, then in time order.
  */
 import type { EncoderSet } from './encoder-state.js';
 

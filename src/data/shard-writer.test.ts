@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeNaively, plainRow } from '../../test/fixtures/encode-oracle.js';
-import { stageFixture, type RawRow, type StagedFixture } from '../../test/fixtures/staged-tables.js';
+import { byUser, stageFixture, type RawRow, type StagedFixture } from '../../test/fixtures/staged-tables.js';
 import type { Columns } from './columns.js';
 import { openDatabase, type Database } from './duckdb.js';
 import { rawColumnName } from './encode.js';
@@ -64,8 +64,8 @@ describe('writeShards and readShard', () => {
     let [request, candidate] = [0, 0];
     for (const entry of written.shards) {
       const shard = await read(entry);
-      const ownRequests = requests.slice(request, request + shard.requestCount);
-      const ownCandidates = candidates.slice(candidate, candidate + shard.candidateCount);
+      const ownRequests = byUser(requests.slice(request, request + shard.requestCount));
+      const ownCandidates = ownRequests.flatMap((row) => candidates.filter((one) => one['@key'] === row['@key']));
       expect(shard.requestIds).toEqual(ownRequests.map((row) => row['@request_id']));
       expect(shard.users).toEqual(ownRequests.map((row) => row['@user_id']));
       expect([...shard.times]).toEqual(ownRequests.map((row) => row['@time']));
@@ -95,6 +95,13 @@ describe('writeShards and readShard', () => {
     for (const entry of written.shards.slice(0, -1)) expect(entry.candidateCount).toBeGreaterThan(SHARD_CANDIDATES - 6);
     const shard = await read(written.shards[1]!);
     expect(shard.offsets[shard.requestCount]).toBe(shard.candidateCount);
+  });
+
+  it('keeps held-out requests in time order', async () => {
+    const { shards } = await write(join(folder, 'held-out'), 'test');
+    const ids: string[] = [];
+    for (const entry of shards) ids.push(...(await readShard(database, join(folder, 'held-out'), entry, encoders, TASKS)).requestIds);
+    expect(ids).toEqual(rowsOf(fixture.requests, 2).map((row) => row['@request_id']));
   });
 
   it('gives a request that is larger than a shard one of its own', async () => {

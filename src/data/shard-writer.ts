@@ -8,6 +8,7 @@ import type { ColumnState, EncoderSet } from './encoder-state.js';
 import { checksumFile } from './file-checksum.js';
 import type { FileEntry, ShardEntry, Split, SurfaceCounts } from './prepared.js';
 import { encodedFileColumn, REQUEST_FILE_COLUMNS, SHARD, type FileColumn } from './shard-columns.js';
+import { orderByUser, type ShardOrder } from './shard-order.js';
 import { planShards, type ShardRange } from './shard-plan.js';
 import { labelColumn, STAGED, STAGED_CANDIDATES, STAGED_REQUESTS, truthColumn, type StagedTables } from './staged.js';
 import { createSurfaceCounter, type SurfaceCounter } from './surface-counts.js';
@@ -81,7 +82,10 @@ const encodeChunk = (job: Job, side: ColumnState['side'], chunk: RawChunk, surfa
   return encoder.encodeRows(side, raw, chunk.rowCount, requestTimes === undefined ? { surfaces } : { surfaces, requestTimes });
 };
 
-/** Fills a table chunk by chunk, then copies it into a Parquet file. */
+/** Row of each row in its file, for files that are written in another order than they are encoded. */
+const PLACE: FileColumn = { name: '@place', type: 'INTEGER' };
+
+/** Fills a table chunk by chunk, then copies it into a Parquet file, by `PLACE` where it has that column. */
 const writeFile = async (
   { database }: Job,
   directory: string,
@@ -98,8 +102,10 @@ const writeFile = async (
     writer.close();
   }
   const file = join(directory, path);
+  const [name, place] = [table, PLACE.name].map(quoteIdentifier);
+  const rows = columns.includes(PLACE) ? `SELECT * EXCLUDE (${place}) FROM ${name} ORDER BY ${place}` : `FROM ${name}`;
   try {
-    await database.run(`COPY ${quoteIdentifier(table)} TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`);
+    await database.run(`COPY (${rows}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`);
   } catch (error) {
     throw explainDuckDbError(error, { where: file });
   } finally {
@@ -108,20 +114,26 @@ const writeFile = async (
   return { path, bytes: (await stat(file)).size, sha256: await checksumFile(file) };
 };
 
-const writeRequests = (job: Job, directory: string, path: string, range: ShardRange): Promise<FileEntry> => {
+const writeRequests = (job: Job, directory: string, path: string, range: ShardRange, order: ShardOrder | undefined): Promise<FileEntry> => {
   const { set } = job.encoder;
   const states = set.columns.filter((state) => state.side === 'request');
-  let offset = 0;
-  return writeFile(job, directory, path, [...REQUEST_FILE_COLUMNS, ...states.map(encodedFileColumn)], streamRange(job, 'request', range), (chunk) => {
+  const columns = [...REQUEST_FILE_COLUMNS, ...states.map(encodedFileColumn), ...(order === undefined ? [] : [PLACE])];
+  let written = 0;
+  let candidates = 0;
+  return writeFile(job, directory, path, columns, streamRange(job, 'request', range), (chunk) => {
+    const start = written;
+    written += chunk.rowCount;
     const surfaces = numbersOf(chunk, STAGED.surface).values as Int32Array;
     const times = Float64Array.from(numbersOf(chunk, STAGED.time).values);
     const counts = numbersOf(chunk, STAGED.candidates).values as Int32Array;
     const named = chunk.column(STAGED.viewType) as RawStrings;
     const viewTypes = Int32Array.from(surfaces, (surface, row) => job.viewTypes.get(`${set.surfaces[surface]!}/${named.values[row]!}`) ?? 0);
-    const offsets = Int32Array.from(counts, (count) => {
-      offset += count;
-      return offset - count;
-    });
+    const offsets =
+      order?.firstCandidates.slice(start, written) ??
+      Int32Array.from(counts, (count) => {
+        candidates += count;
+        return candidates - count;
+      });
     const encoded = encodeChunk(job, 'request', chunk, surfaces, times);
     job.counter.addRequests(surfaces);
     job.advance(chunk.rowCount, 0);
@@ -134,18 +146,36 @@ const writeRequests = (job: Job, directory: string, path: string, range: ShardRa
       offsets,
       counts,
       ...states.map((state) => asWritten(encoded.get(state.name)!)),
+      ...(order === undefined ? [] : [order.places.slice(start, written)]),
     ];
   });
 };
 
-const writeCandidates = (job: Job, directory: string, path: string, range: ShardRange): Promise<FileEntry> => {
+/** Places of candidates, which come in the key order of their requests. */
+const candidatePlaces = ({ counts, firstCandidates }: ShardOrder): ((rows: number) => Int32Array) => {
+  let request = 0;
+  let within = 0;
+  return (rows) =>
+    Int32Array.from({ length: rows }, () => {
+      while (within >= counts[request]!) {
+        request += 1;
+        within = 0;
+      }
+      within += 1;
+      return firstCandidates[request]! + within - 1;
+    });
+};
+
+const writeCandidates = (job: Job, directory: string, path: string, range: ShardRange, order: ShardOrder | undefined): Promise<FileEntry> => {
   const states = job.encoder.set.columns.filter((state) => state.side === 'candidate');
   const columns: FileColumn[] = [
     ...states.map(encodedFileColumn),
     ...job.labels.map((task): FileColumn => ({ name: labelColumn(task), type: 'FLOAT' })),
     ...job.truths.map((task): FileColumn => ({ name: truthColumn(task), type: 'DOUBLE' })),
     { name: SHARD.weight, type: 'FLOAT' },
+    ...(order === undefined ? [] : [PLACE]),
   ];
+  const placesOf = order === undefined ? undefined : candidatePlaces(order);
   return writeFile(job, directory, path, columns, streamRange(job, 'candidate', range), (chunk) => {
     const { rowCount } = chunk;
     const surfaces = numbersOf(chunk, STAGED.surface).values as Int32Array;
@@ -158,6 +188,7 @@ const writeCandidates = (job: Job, directory: string, path: string, range: Shard
       ...labels,
       ...job.truths.map((task) => readFloats(chunk, truthColumn(task), new Float64Array(rowCount))),
       readFloats(chunk, STAGED.weight, new Float32Array(rowCount)),
+      ...(placesOf === undefined ? [] : [placesOf(rowCount)]),
     ];
   });
 };
@@ -205,10 +236,12 @@ export const writeShards = async (
     await mkdir(join(directory, split), { recursive: true });
     const shards: ShardEntry[] = [];
     for (const range of await planShards(database, { firstKey, requests: totalRequests, candidates: totalCandidates }, shardCandidates)) {
+      // What is trained on is shuffled anyway; held-out rows are read in time order.
+      const order = split === 'train' ? await orderByUser(database, range) : undefined;
       const number = String(shards.length).padStart(5, '0');
       shards.push({
-        requests: await writeRequests(job, directory, `${split}/requests-${number}.parquet`, range),
-        candidates: await writeCandidates(job, directory, `${split}/candidates-${number}.parquet`, range),
+        requests: await writeRequests(job, directory, `${split}/requests-${number}.parquet`, range, order),
+        candidates: await writeCandidates(job, directory, `${split}/candidates-${number}.parquet`, range, order),
         requestCount: range.requestCount,
         candidateCount: range.candidateCount,
       });
