@@ -20,8 +20,20 @@ import { warmStart, type TableStart, type WarmStart } from './warm-start.js';
 
 type Outputs = Readonly<Record<string, Tensor>>;
 
+/**
+ * Sessions whose threads sleep when there is nothing to do: idle ones that spin take the cores from the threads that prepare
+ * batches and from the kernel's. Memory patterns are kept per input shape, and no two batches have the same.
+ */
+const SESSION: InferenceSession.SessionOptions = {
+  graphOptimizationLevel: 'all',
+  executionMode: 'sequential',
+  interOpNumThreads: 1,
+  enableMemPattern: false,
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+};
+
 const openSession = async (model: StepModel, threads: number): Promise<InferenceSession> =>
-  InferenceSession.create(model.onnx, { graphOptimizationLevel: 'all', intraOpNumThreads: threads, interOpNumThreads: 1, executionMode: 'sequential' });
+  InferenceSession.create(model.onnx, { ...SESSION, intraOpNumThreads: threads });
 
 const floats = (outputs: Outputs, name: string): Float32Array => outputs[name]!.data as Float32Array;
 
