@@ -18,7 +18,7 @@ import type { TrainOptions, TrainResult } from './train-options.js';
 import { writeVocabulary } from './vocabulary.js';
 
 /** Steps on their way to the engine: while it computes one, the next batches are prepared. */
-const IN_FLIGHT = 2;
+const IN_FLIGHT = 4;
 
 class TrainLoop {
   readonly #options: TrainOptions;

@@ -15,6 +15,7 @@ import { trainModel } from '../train/loop.js';
 import type { TrainOptions, TrainResult } from '../train/train-options.js';
 import type { TrainProgress } from '../train/progress.js';
 import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
+import { poolCandidates } from './pool-size.js';
 import { startOf } from './start-of.js';
 
 export interface TrainRunOptions {
@@ -117,6 +118,7 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun, from: string | 
     sequences: graph.layout.sequences.map(({ column }) => column),
     shuffle: true,
     seed: training.seed,
+    poolCandidates: poolCandidates(manifest),
     threads: 1,
   });
   let validation: Awaited<ReturnType<typeof createValidation>> = null;
