@@ -146,6 +146,8 @@ check('matmul', 'symbolic batches by one matrix', [[2, 3, 4], [4, 2]], ([x, y]) 
 check('matmul', 'scaled', [[2, 3, 4], [4, 2]], ([x, y]) => matmul(x!, y!, { scale: 0.3 }));
 check('matmul', 'scaled, both transposed', [[4, 3], [2, 4]], ([x, y]) => matmul(x!, y!, { transposeA: true, transposeB: true, scale: -2 }));
 
+check('matmul', 'to few wide rows', [[5, 2], [2, 7]], ([x, y]) => matmul(x!, y!));
+
 const attended = [[2, 2, 3, 2], [2, 2, 4, 2], [2, 2, 4, 2]];
 check('attention', 'without biases', attended, ([q, k, v]) => attention(q!, k!, v!, { scale: 0.7 }));
 check('attention', 'learned biases of several shapes', [...attended, [3, 4], [2, 1, 1, 4]], ([q, k, v, position, key]) =>

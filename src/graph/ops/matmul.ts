@@ -82,6 +82,15 @@ const emitOperand = (tensor: Tensor, transposed: boolean, emitter: Emitter): str
   return emitter.node('Transpose', [emitter.value(tensor)], { perm: { ints: perm } });
 };
 
+/**
+ * Whether aᵀ·b has far fewer rows than columns. ONNX Runtime copies b into blocks whatever it is multiplied by, which few
+ * rows do not repay: as (bᵀ·a)ᵀ the product of 4096 × 64 and 4096 × 1280 took 5.9 ms against 7.1 on one thread.
+ */
+const isWide = (a: Tensor, b: Tensor, { transposeA, transposeB }: Required<MatmulOptions>): boolean => {
+  const [rows, columns] = [a.shape.at(-1)!, b.shape.at(-1)!];
+  return transposeA && !transposeB && a.shape.length === 2 && b.shape.length === 2 && typeof rows === 'number' && typeof columns === 'number' && columns >= 3 * rows;
+};
+
 /** Emits scale · a·b as one node where ONNX Runtime has it. */
 export const emitProduct = (a: Tensor, b: Tensor, options: Required<MatmulOptions>, emitter: Emitter): string => {
   const { transposeA, transposeB, scale } = options;
@@ -89,7 +98,9 @@ export const emitProduct = (a: Tensor, b: Tensor, options: Required<MatmulOption
   // after it would become a Gemm, whose bias is copied by one thread, which takes longer than the Add.
   if (emitter.allowContrib && a.dtype === 'float32') {
     const attributes = { transA: { int: transposeA ? 1 : 0 }, transB: { int: transposeB ? 1 : 0 }, ...(scale === 1 ? {} : { alpha: { float: scale } }) };
-    return emitter.node('FusedMatMul', [emitter.value(a), emitter.value(b)], attributes, 'com.microsoft');
+    const [left, right] = [emitter.value(a), emitter.value(b)];
+    if (!isWide(a, b, options)) return emitter.node('FusedMatMul', [left, right], attributes, 'com.microsoft');
+    return emitter.node('Transpose', [emitter.node('FusedMatMul', [right, left], attributes, 'com.microsoft')], { perm: { ints: [1, 0] } });
   }
   const product = emitter.node('MatMul', [emitOperand(a, transposeA, emitter), emitOperand(b, transposeB, emitter)]);
   return scale === 1 ? product : emitter.node('Mul', [product, emitter.constant([scale], a.dtype, [])]);
