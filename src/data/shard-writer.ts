@@ -85,6 +85,12 @@ const encodeChunk = (job: Job, side: ColumnState['side'], chunk: RawChunk, surfa
 /** Row of each row in its file, for files that are written in another order than they are encoded. */
 const PLACE: FileColumn = { name: '@place', type: 'INTEGER' };
 
+/**
+ * Rows of a row group: by user, request columns repeat nearby, and a dictionary of few users' values is a small one
+ * (KuaiRand: 6.9 MB, against 10.2 MB with 122,880); candidate columns share one dictionary best.
+ */
+const ROW_GROUP = { request: 16_384, candidate: 122_880 } as const;
+
 /** Fills a table chunk by chunk, then copies it into a Parquet file, by `PLACE` where it has that column. */
 const writeFile = async (
   { database }: Job,
@@ -93,6 +99,7 @@ const writeFile = async (
   columns: readonly FileColumn[],
   chunks: AsyncIterable<RawChunk>,
   encode: (chunk: RawChunk) => readonly WriteColumn[],
+  rowGroup: number = ROW_GROUP.candidate,
 ): Promise<FileEntry> => {
   const table = '@shard';
   const writer = await database.tableWriter(table, columns);
@@ -105,7 +112,7 @@ const writeFile = async (
   const [name, place] = [table, PLACE.name].map(quoteIdentifier);
   const rows = columns.includes(PLACE) ? `SELECT * EXCLUDE (${place}) FROM ${name} ORDER BY ${place}` : `FROM ${name}`;
   try {
-    await database.run(`COPY (${rows}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd)`);
+    await database.run(`COPY (${rows}) TO ${quoteLiteral(file)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rowGroup})`);
   } catch (error) {
     throw explainDuckDbError(error, { where: file });
   } finally {
@@ -120,7 +127,7 @@ const writeRequests = (job: Job, directory: string, path: string, range: ShardRa
   const columns = [...REQUEST_FILE_COLUMNS, ...states.map(encodedFileColumn), ...(order === undefined ? [] : [PLACE])];
   let written = 0;
   let candidates = 0;
-  return writeFile(job, directory, path, columns, streamRange(job, 'request', range), (chunk) => {
+  const encode = (chunk: RawChunk): readonly WriteColumn[] => {
     const start = written;
     written += chunk.rowCount;
     const surfaces = numbersOf(chunk, STAGED.surface).values as Int32Array;
@@ -148,7 +155,8 @@ const writeRequests = (job: Job, directory: string, path: string, range: ShardRa
       ...states.map((state) => asWritten(encoded.get(state.name)!)),
       ...(order === undefined ? [] : [order.places.slice(start, written)]),
     ];
-  });
+  };
+  return writeFile(job, directory, path, columns, streamRange(job, 'request', range), encode, order === undefined ? undefined : ROW_GROUP.request);
 };
 
 /** Places of candidates, which come in the key order of their requests. */
