@@ -8,12 +8,13 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openDatabase } from '../dist/data/duckdb.js';
-import { deriveConfig, onefold, ROOT, writeResults } from './onefold.mjs';
+import { deriveConfig, onefold, ROOT } from './onefold.mjs';
+import { openReport } from './report.mjs';
 import { writeStorageLog } from './storage-log.mjs';
 
-const requests = Number(process.argv[2] ?? 16_000);
-const TARGET = 10;
-const ROW_GROUPS = [8_192, 32_768, 122_880];
+const requests = Number(process.argv[2] ?? 8_000);
+const TARGET = { atLeast: 10 };
+const ROW_GROUPS = [8_192, 16_384, 122_880];
 const REAL = process.env.REAL_LOGS ?? resolve(ROOT, '..', 'shared', 'data');
 const REAL_LOGS = [
   ['kuairand', 'kuairand_pure_apr25_may08'],
@@ -22,8 +23,7 @@ const REAL_LOGS = [
 
 const work = mkdtempSync(join(tmpdir(), 'onefold-storage-'));
 const note = (text) => process.stdout.write(`${text}\n`);
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
-const results = [];
+const report = openReport();
 
 const OFFSETS = '"@candidate_offset", "@candidate_count"';
 
@@ -34,9 +34,11 @@ const sizeOf = async (database, query, rowGroup) => {
   return statSync(file).size;
 };
 
-const smallest = async (database, query) => {
+/** Bytes with the best of the row-group sizes; rows are put together once. */
+const smallest = async (database, rows) => {
+  await database.run(`CREATE OR REPLACE TEMP TABLE rows AS ${rows}`);
   const sizes = [];
-  for (const rowGroup of ROW_GROUPS) sizes.push(await sizeOf(database, query, rowGroup));
+  for (const rowGroup of ROW_GROUPS) sizes.push(await sizeOf(database, 'FROM rows', rowGroup));
   return Math.min(...sizes);
 };
 
@@ -45,28 +47,26 @@ const bytesOf = (files) => files.reduce((sum, file) => sum + statSync(file).size
 
 /** Measures the training split of a prepared dataset. */
 const measure = async (name, prepared, target) => {
-  const database = await openDatabase({ threads: 2, memoryLimit: '6GB', tempDirectory: join(work, 'spill') });
+  const database = await openDatabase({ threads: 2, memoryLimit: '3GB', tempDirectory: join(work, 'spill') });
   const folder = join(prepared, 'train');
   const [requestFiles, candidateFiles] = [filesOf(folder, 'requests'), filesOf(folder, 'candidates')];
   const list = (files) => `read_parquet([${files.map((file) => `'${file}'`).join(', ')}])`;
   const expandedRequests = `SELECT * EXCLUDE (${OFFSETS}, n) FROM (SELECT *, unnest(range("@candidate_count")) AS n FROM ${list(requestFiles)})`;
   const expanded = `SELECT * FROM (${expandedRequests}) POSITIONAL JOIN ${list(candidateFiles)}`;
   const [{ rows, requests: count }] = await database.rows(`SELECT sum("@candidate_count") AS rows, count(*) AS requests FROM ${list(requestFiles)}`);
-  note(`\n${name}: ${rows} candidates of ${count} requests`);
+  note(`${name}: ${rows} candidates of ${count} requests`);
   const record = (what, ours, peer, goal) => {
-    const ratio = peer / ours;
-    note(`  ${what.padEnd(60)} ${megabytes(ours).padStart(10)}  against ${megabytes(peer).padStart(10)}  ×${ratio.toFixed(2)}`);
-    results.push({ name: `storage, ${name}: ${what}`, ours, peer, unit: 'bytes', ratio, target: goal ?? null, met: goal === undefined ? null : ratio >= goal });
+    report.record(`${name}: ${what}`, { ours: ours / 1e6, peer: peer / 1e6, unit: 'MB', ...(goal === undefined ? {} : { target: goal }) });
   };
   const [ourRequests, ourCandidates] = [bytesOf(requestFiles), bytesOf(candidateFiles)];
   const shuffle = (query, key) => `SELECT * EXCLUDE (${key}) FROM (${query}) ORDER BY hash(${key}, 'shuffled')`;
   const numbered = `SELECT *, row_number() OVER () AS place FROM`;
   const adjacentRequests = await smallest(database, expandedRequests);
   const shuffledRequests = await smallest(database, shuffle(`${numbered} (${expandedRequests})`, 'place'));
-  record('request columns, expanded rows shuffled for training', ourRequests, shuffledRequests, target);
-  record('request columns, expanded rows of a request adjacent', ourRequests, adjacentRequests, target);
-  record('whole dataset, expanded rows shuffled for training', ourRequests + ourCandidates, await smallest(database, shuffle(`${numbered} (${expanded})`, 'place')));
-  record('whole dataset, expanded rows of a request adjacent', ourRequests + ourCandidates, await smallest(database, expanded));
+  record('request columns, against rows shuffled for training', ourRequests, shuffledRequests, target);
+  record('request columns, against rows of a request adjacent', ourRequests, adjacentRequests, target);
+  record('all columns, against rows shuffled for training', ourRequests + ourCandidates, await smallest(database, shuffle(`${numbered} (${expanded})`, 'place')));
+  record('all columns, against rows of a request adjacent', ourRequests + ourCandidates, await smallest(database, expanded));
   record('candidate columns (stored alike)', ourCandidates, await smallest(database, `SELECT * FROM ${list(candidateFiles)}`));
   database.close();
 };
@@ -79,7 +79,7 @@ try {
   database.close();
   note('prepare');
   onefold('prepare', '--config', log);
-  await measure('user-heavy log, 16 candidates a request', join(log, '.onefold', 'prepared'), TARGET);
+  await measure('user-heavy', join(log, '.onefold', 'prepared'), TARGET);
   for (const [example, folder] of REAL_LOGS) {
     const data = join(REAL, folder);
     if (!existsSync(data)) {
@@ -88,9 +88,9 @@ try {
     }
     const workspace = join(work, example);
     onefold('prepare', '--config', deriveConfig(example, 'storage', { workspace }), '--data', data);
-    await measure(`${example}, real logs`, join(workspace, 'prepared'));
+    await measure(example, join(workspace, 'prepared'));
   }
-  writeResults('storage', results);
+  report.write('storage');
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
