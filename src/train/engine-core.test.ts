@@ -96,6 +96,18 @@ const gradientOf = (values: Values, batch: Batch): Values =>
     ]),
   );
 
+/** Fused rows of a width that a batch looks up, whatever gradient they get. */
+const touchedRows = (width: number, batch: Batch): ReadonlySet<number> =>
+  new Set(
+    TOY_LAYOUT.blocks.filter((block) => block.width === width).flatMap((block) =>
+      block.slots.flatMap((slot) => {
+        const column = (block.rows === 'request' ? batch.requestColumns : batch.candidateColumns).get(slot.column);
+        const ids = slot.column === '@surface' ? batch.surfaces : (column as { readonly values: Int32Array }).values;
+        return Array.from(ids, (id) => slot.base + id);
+      }),
+    ),
+  );
+
 /** Optimizer state and steps written from the papers, in float64. */
 class Oracle {
   readonly values = startingValues();
@@ -111,7 +123,7 @@ class Oracle {
     const norm = Math.sqrt(dense.reduce((sum, [, array]) => sum + array.reduce((total, g) => total + g * g, 0), 0));
     const factor = training.clipNorm === 0 ? 1 : Math.min(1, training.clipNorm / norm);
     for (const [name, array] of dense) this.#adam(name, array.map((g) => g * factor), training);
-    for (const { width } of TOY_LAYOUT.fusedTables) this.#adagrad(width, gradients.get(`table.${width}`)!, training);
+    for (const { width } of TOY_LAYOUT.fusedTables) this.#rows(width, gradients.get(`table.${width}`)!, touchedRows(width, batch), training);
     return { loss, norm };
   }
 
@@ -127,6 +139,29 @@ class Oracle {
       const vHat = second[i]! / (1 - 0.999 ** this.#step);
       const kept = training.optimizer === 'adamw' ? w[i]! * (1 - training.learningRate * decay) : w[i]!;
       w[i] = kept - (training.learningRate * mHat) / (Math.sqrt(vHat) + 1e-8);
+    }
+  }
+
+  #rows(width: number, gradient: Float64Array, touched: ReadonlySet<number>, training: Training): void {
+    if (training.embeddingOptimizer === 'adagrad') {
+      this.#adagrad(width, gradient, training);
+      return;
+    }
+    const w = this.values.get(`table.${width}`)!;
+    const { first, second } = this.#moments.get(`table.${width}`)!;
+    const { embeddingLearningRate: rate, embeddingWeightDecay: decay } = training;
+    for (const row of touched) {
+      for (let i = row * width; i < (row + 1) * width; i += 1) {
+        const g = gradient[i]!;
+        if (training.embeddingOptimizer === 'sgd') {
+          w[i] = w[i]! - rate * (g + decay * w[i]!);
+          continue;
+        }
+        first[i] = 0.9 * first[i]! + 0.1 * g;
+        second[i] = 0.999 * second[i]! + 0.001 * g * g;
+        const change = first[i]! / (1 - 0.9 ** this.#step) / (Math.sqrt(second[i]! / (1 - 0.999 ** this.#step)) + 1e-8);
+        w[i] = w[i]! - rate * (change + decay * w[i]!);
+      }
     }
   }
 
@@ -162,6 +197,8 @@ describe('EngineCore', () => {
   it.each([
     ['AdamW with clipping', { ...TOY_TRAINING, weightDecay: 0.1, clipNorm: 0.05 }],
     ['Adam with L2', { ...TOY_TRAINING, optimizer: 'adam' as const, weightDecay: 0.1, clipNorm: 0 }],
+    ['Adam on rows', { ...TOY_TRAINING, embeddingOptimizer: 'adam' as const, embeddingLearningRate: 0.001, embeddingWeightDecay: 0.1 }],
+    ['SGD on rows', { ...TOY_TRAINING, embeddingOptimizer: 'sgd' as const, embeddingWeightDecay: 0.1 }],
   ])('trains as the naive float64 oracle does: %s', async (_, training) => {
     const core = await createCore(training);
     const oracle = new Oracle();
