@@ -1,9 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactError, IoError } from '../config/errors.js';
+import { fillFromFiles } from './fill-tensors.js';
 import { arrayTensor } from './named-tensor.js';
 import { SafetensorsFile, writeSafetensors } from './safetensors.js';
 
@@ -51,6 +53,31 @@ describe('safetensors', () => {
     expect(JSON.parse(bytes.subarray(8, 8 + length).toString())).toEqual({ a: { dtype: 'F32', shape: [2, 3], data_offsets: [0, 24] } });
     expect(bytes.readFloatLE(8 + length + 20)).toBe(6);
     expect(bytes.length).toBe(8 + length + 24);
+  });
+
+  it('reads what the Python library wrote: in its order, with metadata, in half precision and bfloat16', () => {
+    const oracle = (name: string): string => fileURLToPath(new URL(`./oracle/${name}`, import.meta.url));
+    const expected = JSON.parse(readFileSync(oracle('safetensors_file.json'), 'utf8')) as Record<string, { shape: number[]; values: number[] }>;
+    const file = new SafetensorsFile(oracle('safetensors_file.safetensors'));
+    expect([...file.names].sort()).toEqual(['a.float16', 'a.special', 'ids', 'm.bfloat16', 'scalar', 'z.float32']);
+    expect(Object.keys(expected)).toHaveLength(4);
+    for (const [name, { shape, values }] of Object.entries(expected)) {
+      expect(file.shape(name)).toEqual(shape);
+      expect([...file.read(name)]).toEqual(values);
+      const [tail, from] = [new Float32Array(1), values.length - 1];
+      file.readInto(name, tail, from);
+      expect(tail[0]).toBe(values[from]);
+    }
+    expect([...file.read('a.special')]).toEqual([0, -0, 1.5, -2.25, 65504, 5.960464477539063e-8, Infinity, -Infinity]);
+    expect(() => file.read('ids')).toThrow(/tensor "ids" is I64, which is no float/);
+    expect(() => {
+      file.readInto('a.float16', new Float32Array(2), 14);
+    }).toThrow(/ends before element 16/);
+    // A model's own tensors are filled from any of them.
+    const values = new Float32Array(15);
+    fillFromFiles([{ path: file.path, tensors: [arrayTensor('m.bfloat16', [5, 3], values)] }]);
+    expect([...values]).toEqual(expected['m.bfloat16']!.values);
+    file.close();
   });
 
   it('rejects files that are short or not safetensors', () => {

@@ -6,8 +6,12 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
+import { fromHalf } from '../kernels/half-precision.js';
 import type { FileDigest } from './checkpoint-manifest.js';
 import { elementCount, rowRanges, rowSize, type NamedTensor } from './named-tensor.js';
+
+/** What float tensors may be stored as; all are read as float32. */
+const FLOAT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 const PIECE_BYTES = 16 * 2 ** 20;
 const MAX_HEADER_BYTES = 100 * 2 ** 20;
@@ -79,7 +83,7 @@ export const writeSafetensors = (path: string, tensors: readonly NamedTensor[]):
 const torn = (path: string, message: string, cause?: unknown): ArtifactError =>
   new ArtifactError(`${path}: ${message}`, {
     where: path,
-    expected: 'a safetensors file of float32 tensors',
+    expected: 'a safetensors file of tensors in F32, F16 or BF16',
     fix: 'Restore the file, or train again.',
     cause,
   });
@@ -100,16 +104,18 @@ export class SafetensorsFile {
       throw explainIoFailure(cause, path);
     }
     try {
-      const size = fstatSync(this.#file).size;
-      const length = size < 8 ? -1 : Number(Buffer.from(this.#bytes(0, 8)).readBigUInt64LE(0));
-      if (length < 2 || length > MAX_HEADER_BYTES || 8 + length > size) throw torn(path, `header of ${length} bytes in a file of ${size}`);
+      const fileSize = fstatSync(this.#file).size;
+      const length = fileSize < 8 ? -1 : Number(Buffer.from(this.#bytes(0, 8)).readBigUInt64LE(0));
+      if (length < 2 || length > MAX_HEADER_BYTES || 8 + length > fileSize) throw torn(path, `header of ${length} bytes in a file of ${fileSize}`);
       this.#start = 8 + length;
       const header = JSON.parse(Buffer.from(this.#bytes(8, length)).toString()) as Record<string, HeaderEntry>;
       this.#entries = new Map(Object.entries(header).filter(([name]) => name !== '__metadata__'));
       for (const [name, { dtype, shape, data_offsets: [from, to] }] of this.#entries) {
-        const expected = 4 * shape.reduce((product, dim) => product * dim, 1);
-        if (dtype !== 'F32' || to - from !== expected || this.#start + to > size) {
-          throw torn(path, `tensor "${name}" is ${dtype} [${shape.join(', ')}] in bytes ${from} to ${to} of ${size - this.#start}`);
+        const size = FLOAT_BYTES[dtype];
+        // Files of others may hold tensors that are no floats, which nobody asks for.
+        const expected = size === undefined ? to - from : size * shape.reduce((product, dim) => product * dim, 1);
+        if (from < 0 || to - from !== expected || this.#start + to > fileSize) {
+          throw torn(path, `tensor "${name}" is ${dtype} [${shape.join(', ')}] in bytes ${from} to ${to} of ${fileSize - this.#start}`);
         }
       }
     } catch (error) {
@@ -147,14 +153,28 @@ export class SafetensorsFile {
     };
   }
 
-  /** Fills `target` with the tensor's values from element `first` on. */
+  /**
+   * Fills `target` with the tensor's values from element `first` on, as float32.
+   *
+   * @throws ArtifactError when it ends before, or holds no floats
+   */
   readInto(name: string, target: Float32Array, first = 0): void {
-    const { data_offsets: [from, to] } = this.#entry(name);
-    const start = from + 4 * first;
-    if (start + target.byteLength > to) {
-      throw torn(this.path, `tensor "${name}" ends before element ${first + target.length}`);
+    const { dtype, data_offsets: [from, to] } = this.#entry(name);
+    const size = FLOAT_BYTES[dtype];
+    if (size === undefined) throw torn(this.path, `tensor "${name}" is ${dtype}, which is no float`);
+    const start = from + size * first;
+    if (start + size * target.length > to) throw torn(this.path, `tensor "${name}" ends before element ${first + target.length}`);
+    if (dtype === 'F32') this.#fill(this.#start + start, bytesOf(target));
+    else {
+      const halves = new Uint16Array(target.length);
+      this.#fill(this.#start + start, new Uint8Array(halves.buffer));
+      if (dtype === 'F16') halves.forEach((half, i) => (target[i] = fromHalf(half)));
+      else {
+        // The upper half of a float32's bits.
+        const bits = new Uint32Array(target.buffer, target.byteOffset, target.length);
+        halves.forEach((half, i) => (bits[i] = half << 16));
+      }
     }
-    this.#fill(this.#start + start, bytesOf(target));
   }
 
   close(): void {
