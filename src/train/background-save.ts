@@ -15,9 +15,15 @@ interface Waiting {
 
 /** Writes checkpoints in a thread of its own, started by the first, in the order they are asked for. */
 export class BackgroundSave {
+  readonly #limit: number;
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker | undefined;
   #nextId = 0;
+
+  /** @param limit bytes of the largest state that is copied */
+  constructor(limit = SNAPSHOT_BYTES) {
+    this.#limit = limit;
+  }
 
   /**
    * Saves the state as it is when this is called: a small one is copied at once and written later, a large one is written
@@ -26,7 +32,7 @@ export class BackgroundSave {
    * @throws IoError (rejects) when the file system refuses; the folder is as before
    */
   save(targets: readonly CheckpointTarget[], contents: CheckpointContents): Promise<CheckpointManifest> {
-    if (contentBytes(contents) > SNAPSHOT_BYTES) {
+    if (contentBytes(contents) > this.#limit) {
       return new Promise((resolve) => {
         resolve(writeCheckpoints(targets, contents));
       });
@@ -39,6 +45,11 @@ export class BackgroundSave {
       this.#waiting.set(id, { resolve, reject });
       worker.postMessage({ id, targets, snapshot } satisfies WriteRequest, snapshotBuffers(snapshot));
     });
+  }
+
+  /** Ends the thread, when nothing is being written. */
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
   }
 
   #start(): Worker {
