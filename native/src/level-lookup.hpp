@@ -8,6 +8,7 @@ using namespace onefold;
 
 // How rows of each precision are read: element d, and LANES elements from d. WIDTH 0: known only at run time.
 struct Fp32Row {
+  static constexpr size_t bytes(size_t width) { return 4 * width; }
   const float* from;
   explicit Fp32Row(const uint8_t* row, uint32_t) : from((const float*)row) {}
   Vec vec(uint32_t d) const { return load(from + d); }
@@ -15,6 +16,7 @@ struct Fp32Row {
 };
 
 struct Fp16Row {
+  static constexpr size_t bytes(size_t width) { return 2 * width; }
   const uint16_t* from;
   explicit Fp16Row(const uint8_t* row, uint32_t) : from((const uint16_t*)row) {}
   Vec vec(uint32_t d) const { return loadHalves(from + d); }
@@ -22,6 +24,7 @@ struct Fp16Row {
 };
 
 struct Int8Row {
+  static constexpr size_t bytes(size_t width) { return width + 8; }
   const uint8_t* from;
   float scale, lowest;
   explicit Int8Row(const uint8_t* row, uint32_t width) : from(row) {
@@ -63,75 +66,70 @@ inline void maxRow(const uint8_t* row, float* to, uint32_t anyWidth) {
   }
 }
 
-// Entries of a list are contiguous over rows, so a look ahead simply runs on.
-constexpr int32_t LOOK_AHEAD = 16;
+// Lookups that are fetched ahead: what the line fill buffers hold of rows of some 128 bytes.
+constexpr uint32_t LOOK_AHEAD = 12;
 
 template <class Row, uint32_t WIDTH>
-inline void lookupLists(const Rows& table, const Block& block, const Slot& slot, uint32_t firstRow, uint32_t endRow) {
+inline void prefetchRow(const Rows& table, const uint8_t* row) {
+  prefetchBytes(row, WIDTH ? Row::bytes(WIDTH) : table.rowBytes);
+}
+
+inline const uint8_t* rowAt(const Rows& table, const Slot& slot, int32_t id) {
+  return table.data + (slot.base + (uint32_t)id) * table.rowBytes;
+}
+
+// One list into one place. Its entries go on in the next row's list, so that a look ahead may simply run on.
+template <class Row, uint32_t WIDTH>
+inline void poolList(const Rows& table, const Slot& slot, uint32_t row, int32_t stop, float* to) {
   const uint32_t width = WIDTH ? WIDTH : table.width;
-  const uint8_t* const base = table.data + slot.base * table.rowBytes;
-  const int32_t last = slot.offsets[endRow];
-  for (int32_t i = slot.offsets[firstRow]; i < last && i < slot.offsets[firstRow] + LOOK_AHEAD; ++i) {
-    prefetchBytes(base + (size_t)(uint32_t)slot.ids[i] * table.rowBytes, table.rowBytes);
+  const int32_t first = slot.offsets[row];
+  const int32_t end = slot.offsets[row + 1];
+  if (first == end) {
+    for (uint32_t d = 0; d < width; ++d) to[d] = 0.0f;
+    return;
   }
-  float* to = block.out + (size_t)firstRow * block.stride + slot.offset;
-  for (uint32_t row = firstRow; row < endRow; ++row, to += block.stride) {
-    const int32_t first = slot.offsets[row];
-    const int32_t end = slot.offsets[row + 1];
-    if (first == end) {
-      for (uint32_t d = 0; d < width; ++d) to[d] = 0.0f;
-      continue;
-    }
-    for (int32_t i = first; i < end; ++i) {
-      if (i + LOOK_AHEAD < last) prefetchBytes(base + (size_t)(uint32_t)slot.ids[i + LOOK_AHEAD] * table.rowBytes, table.rowBytes);
-      const uint8_t* const from = base + (size_t)(uint32_t)slot.ids[i] * table.rowBytes;
-      if (i == first) copyRow<Row, WIDTH>(from, to, width);
-      else if (slot.pooling == Pooling::max) maxRow<Row, WIDTH>(from, to, width);
-      else addRow<Row, WIDTH>(from, to, width);
-    }
-    if (slot.pooling == Pooling::mean && end - first > 1) {
-      const float share = 1.0f / (float)(end - first);
-      for (uint32_t d = 0; d < width; ++d) to[d] *= share;
-    }
+  for (int32_t i = first; i < end; ++i) {
+    if (stop - i > (int32_t)LOOK_AHEAD) prefetchRow<Row, WIDTH>(table, rowAt(table, slot, slot.ids[i + LOOK_AHEAD]));
+    const uint8_t* const from = rowAt(table, slot, slot.ids[i]);
+    if (i == first) copyRow<Row, WIDTH>(from, to, width);
+    else if (slot.pooling == Pooling::max) maxRow<Row, WIDTH>(from, to, width);
+    else addRow<Row, WIDTH>(from, to, width);
+  }
+  if (slot.pooling == Pooling::mean && end - first > 1) {
+    const float share = 1.0f / (float)(end - first);
+    for (uint32_t d = 0; d < width; ++d) to[d] *= share;
   }
 }
 
-// Rows that one slot fills before the next slot's turn: their prefetches fit the line fill buffers and L1.
-constexpr uint32_t TILE = 32;
+// A lookup whose row is being fetched.
+struct PendingLookup {
+  const uint8_t* from;
+  float* to;
+};
 
-inline void prefetchIds(const Rows& table, const Slot& slot, uint32_t row) {
-  prefetchBytes(table.data + (slot.base + (uint32_t)slot.ids[row]) * table.rowBytes, table.rowBytes);
-}
-
+// Row by row, so that the block is written from front to back. A row is fetched when its lookup joins a ring, and copied when
+// the lookup leaves it: memory gets one request a copy, never a burst.
 template <class Row, uint32_t WIDTH>
 void lookupRows(const Rows& table, const Block& block, uint32_t firstRow, uint32_t endRow) {
-  bool ready = false;
-  for (uint32_t tile = firstRow; tile < endRow; tile += TILE) {
-    const uint32_t end = tile + TILE < endRow ? tile + TILE : endRow;
+  PendingLookup ring[RING];
+  uint32_t joined = 0;
+  float* start = block.out + (size_t)firstRow * block.stride;
+  for (uint32_t row = firstRow; row < endRow; ++row, start += block.stride) {
     for (uint32_t s = 0; s < block.slotCount; ++s) {
       const Slot& slot = block.slots[s];
       if (slot.offsets) {
-        lookupLists<Row, WIDTH>(table, block, slot, tile, end);
-        ready = false;
+        poolList<Row, WIDTH>(table, slot, row, slot.offsets[endRow], start + slot.offset);
         continue;
       }
-      // While one slot's rows are copied, those that are copied next are fetched.
-      if (!ready) for (uint32_t row = tile; row < end; ++row) prefetchIds(table, slot, row);
-      const bool more = s + 1 < block.slotCount;
-      const Slot& next = block.slots[more ? s + 1 : 0];
-      const uint32_t start = more ? tile : end;
-      const uint32_t stop = next.offsets ? start : (more ? end : (end + TILE < endRow ? end + TILE : endRow));
-      ready = !next.offsets;
-      const uint8_t* const base = table.data + slot.base * table.rowBytes;
-      float* to = block.out + (size_t)tile * block.stride + slot.offset;
-      uint32_t ahead = start;
-      for (uint32_t row = tile; row < end; ++row, ++ahead, to += block.stride) {
-        if (ahead < stop) prefetchIds(table, next, ahead);
-        copyRow<Row, WIDTH>(base + (size_t)(uint32_t)slot.ids[row] * table.rowBytes, to, table.width);
-      }
-      for (; ahead < stop; ++ahead) prefetchIds(table, next, ahead);
+      const uint8_t* const from = rowAt(table, slot, slot.ids[row]);
+      prefetchRow<Row, WIDTH>(table, from);
+      PendingLookup& place = ring[joined % RING];
+      if (joined >= RING) copyRow<Row, WIDTH>(place.from, place.to, table.width);
+      place = {from, start + slot.offset};
+      ++joined;
     }
   }
+  for (uint32_t i = joined < RING ? 0 : joined - RING; i < joined; ++i) copyRow<Row, WIDTH>(ring[i % RING].from, ring[i % RING].to, table.width);
 }
 
 template <class Row>

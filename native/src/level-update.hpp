@@ -6,53 +6,58 @@
 namespace {
 using namespace onefold;
 
-// Sixteen running sums, element d to sum d mod 16, at every level: the order of a sum may not depend on the machine.
-struct SixteenSums {
-  Vec sums[16 / LANES];
-  float tail[16];
-  bool any = false;
-  SixteenSums() {
-    for (auto& sum : sums) sum = Vec{};
-  }
-  float total() {
-    float lanes[16];
-    for (uint32_t i = 0; i < 16 / LANES; ++i) store(lanes + i * LANES, sums[i]);
-    if (any) for (uint32_t i = 0; i < 16; ++i) lanes[i] += tail[i];
-    for (uint32_t half = 8; half > 0; half /= 2) for (uint32_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    return lanes[0];
-  }
-};
+// Sum i of sixteen is added to sum i + 8, then to i + 4, i + 2 and i + 1, at every level: the order of a sum may not depend
+// on the machine.
+inline float sumOfSixteen(const Vec* sums) {
+#if defined(__AVX512F__)
+  const __m256 eight = _mm512_castps512_ps256((__m512)sums[0]) + _mm512_extractf32x8_ps((__m512)sums[0], 1);
+  const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+#elif defined(__AVX2__)
+  const __m256 eight = (__m256)(sums[0] + sums[1]);
+  const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+#else
+  const Vec four = (sums[0] + sums[2]) + (sums[1] + sums[3]);
+#endif
+  return (four[0] + four[2]) + (four[1] + four[3]);
+}
 
-// Sum of (g + l2·w)² over a row. Elements past the last whole sixteen are added to the running sums one by one.
+// Sum of (g + l2·w)² over a row: element d to running sum d mod 16.
 template <uint32_t WIDTH, bool L2>
 inline float squares(const float* gradient, const float* weights, float l2, uint32_t anyWidth) {
   const uint32_t width = WIDTH ? WIDTH : anyWidth;
-  SixteenSums sums;
+  Vec sums[16 / LANES];
+  for (auto& sum : sums) sum = Vec{};
   uint32_t d = 0;
   for (; d + 16 <= width; d += 16) {
     for (uint32_t i = 0; i < 16 / LANES; ++i) {
       Vec g = load(gradient + d + i * LANES);
       if (L2) g = g + load(weights + d + i * LANES) * l2;
-      sums.sums[i] = sums.sums[i] + g * g;
+      sums[i] = sums[i] + g * g;
     }
   }
   if (d < width) {
-    sums.any = true;
-    for (uint32_t i = 0; i < 16; ++i) sums.tail[i] = 0.0f;
+    float tail[16] = {};
     for (uint32_t i = 0; i < 15 && d < width; ++i, ++d) {
       float g = gradient[d];
       if (L2) g += weights[d] * l2;
-      sums.tail[i] = g * g;
+      tail[i] = g * g;
     }
+    for (uint32_t i = 0; i < 16 / LANES; ++i) sums[i] = sums[i] + load(tail + i * LANES);
   }
-  return sums.total();
+  return sumOfSixteen(sums);
+}
+
+template <uint32_t WIDTH>
+inline void prefetchFloats(const float* rows, uint64_t row, uint32_t anyWidth) {
+  const uint32_t width = WIDTH ? WIDTH : anyWidth;
+  prefetchBytes(rows + row * width, (size_t)width * 4);
 }
 
 template <uint32_t WIDTH>
 struct Adagrad {
   static inline void prefetch(const TrainedRows& table, uint64_t row) {
-    prefetchForWriting(table.weights + row * table.width, table.width * 4);
-    __builtin_prefetch(table.first + row, 1, 3);
+    prefetchFloats<WIDTH>(table.weights, row, table.width);
+    __builtin_prefetch(table.first + row, 0, 2);
   }
   static inline void step(const TrainedRows& table, const Optimizer& o, uint64_t row, const float* gradient) {
     const uint32_t width = WIDTH ? WIDTH : table.width;
@@ -74,9 +79,9 @@ struct Adagrad {
 template <uint32_t WIDTH>
 struct Adam {
   static inline void prefetch(const TrainedRows& table, uint64_t row) {
-    prefetchForWriting(table.weights + row * table.width, table.width * 4);
-    prefetchForWriting(table.first + row * table.width, table.width * 4);
-    prefetchForWriting(table.second + row * table.width, table.width * 4);
+    prefetchFloats<WIDTH>(table.weights, row, table.width);
+    prefetchFloats<WIDTH>(table.first, row, table.width);
+    prefetchFloats<WIDTH>(table.second, row, table.width);
   }
   static inline void step(const TrainedRows& table, const Optimizer& o, uint64_t row, const float* gradient) {
     const uint32_t width = WIDTH ? WIDTH : table.width;
@@ -106,7 +111,7 @@ struct Adam {
 template <uint32_t WIDTH>
 struct Sgd {
   static inline void prefetch(const TrainedRows& table, uint64_t row) {
-    prefetchForWriting(table.weights + row * table.width, table.width * 4);
+    prefetchFloats<WIDTH>(table.weights, row, table.width);
   }
   static inline void step(const TrainedRows& table, const Optimizer& o, uint64_t row, const float* gradient) {
     const uint32_t width = WIDTH ? WIDTH : table.width;
@@ -139,35 +144,61 @@ inline void addEntry(const Block& block, const Slot& slot, uint32_t position, fl
   }
 }
 
-// Rows that one slot updates before the next slot's turn, and entries that are fetched ahead.
-constexpr uint32_t UPDATE_TILE = 64;
+// Entries of a slot's lists that are fetched ahead.
 constexpr uint32_t UPDATE_AHEAD = 12;
+
+// A lone entry whose row is being fetched.
+struct PendingUpdate {
+  uint64_t row;
+  const float* gradient;
+};
+
+// Row by row, so that the gradient is read from front to back, and through a ring as lookups; rows of a table may be updated
+// in any order.
+template <class Step>
+void updateLoneSingles(const TrainedRows& table, const Optimizer& optimizer, const Block& block, uint32_t firstRow, uint32_t endRow) {
+  PendingUpdate ring[RING];
+  uint32_t joined = 0;
+  for (uint32_t row = firstRow; row < endRow; ++row) {
+    const float* const gradient = block.gradient + (size_t)row * block.stride;
+    for (uint32_t s = 0; s < block.slotCount; ++s) {
+      const Slot& slot = block.slots[s];
+      if (slot.offsets || !slot.lone[row]) continue;
+      const uint64_t tableRow = slot.base + (uint32_t)slot.ids[row];
+      Step::prefetch(table, tableRow);
+      PendingUpdate& place = ring[joined % RING];
+      if (joined >= RING) Step::step(table, optimizer, place.row, place.gradient);
+      place = {tableRow, gradient + slot.offset};
+      ++joined;
+    }
+  }
+  for (uint32_t i = joined < RING ? 0 : joined - RING; i < joined; ++i) Step::step(table, optimizer, ring[i % RING].row, ring[i % RING].gradient);
+}
+
+// Entries of a list get a share of their row's gradient; those of a slot follow each other over the rows.
+template <class Step>
+void updateLoneList(const TrainedRows& table, const Optimizer& optimizer, const Block& block, const Slot& slot, uint32_t firstRow,
+                    uint32_t endRow, float* scratch) {
+  const int32_t* const ids = slot.ids + slot.offsets[0];
+  const uint32_t first = (uint32_t)(slot.offsets[firstRow] - slot.offsets[0]), end = (uint32_t)(slot.offsets[endRow] - slot.offsets[0]);
+  for (uint32_t i = first; i < end; ++i) {
+    if (end - i > UPDATE_AHEAD && slot.lone[i + UPDATE_AHEAD]) Step::prefetch(table, slot.base + (uint32_t)ids[i + UPDATE_AHEAD]);
+    if (!slot.lone[i]) continue;
+    const float* gradient = block.gradient + (size_t)slot.owners[i] * block.stride + slot.offset;
+    if (slot.pooling != Pooling::sum) {
+      for (uint32_t d = 0; d < table.width; ++d) scratch[d] = 0.0f;
+      addEntry(block, slot, i, scratch, table.width);
+      gradient = scratch;
+    }
+    Step::step(table, optimizer, slot.base + (uint32_t)ids[i], gradient);
+  }
+}
 
 template <class Step>
 void updateLoneRows(const TrainedRows& table, const Optimizer& optimizer, const Block& block, uint32_t firstRow, uint32_t endRow, float* scratch) {
-  const uint32_t width = table.width;
-  for (uint32_t tile = firstRow; tile < endRow; tile += UPDATE_TILE) {
-    const uint32_t end = tile + UPDATE_TILE < endRow ? tile + UPDATE_TILE : endRow;
-    for (uint32_t s = 0; s < block.slotCount; ++s) {
-      const Slot& slot = block.slots[s];
-      const int32_t* const ids = slot.ids + (slot.offsets ? slot.offsets[0] : 0);
-      const uint32_t first = slot.offsets ? (uint32_t)(slot.offsets[tile] - slot.offsets[0]) : tile;
-      const uint32_t last = slot.offsets ? (uint32_t)(slot.offsets[end] - slot.offsets[0]) : end;
-      for (uint32_t i = first; i < last && i < first + UPDATE_AHEAD; ++i) {
-        if (slot.lone[i]) Step::prefetch(table, slot.base + (uint32_t)ids[i]);
-      }
-      for (uint32_t i = first; i < last; ++i) {
-        if (i + UPDATE_AHEAD < last && slot.lone[i + UPDATE_AHEAD]) Step::prefetch(table, slot.base + (uint32_t)ids[i + UPDATE_AHEAD]);
-        if (!slot.lone[i]) continue;
-        const float* gradient = block.gradient + (size_t)(slot.owners ? slot.owners[i] : i) * block.stride + slot.offset;
-        if (slot.owners && slot.pooling != Pooling::sum) {
-          for (uint32_t d = 0; d < width; ++d) scratch[d] = 0.0f;
-          addEntry(block, slot, i, scratch, width);
-          gradient = scratch;
-        }
-        Step::step(table, optimizer, slot.base + (uint32_t)ids[i], gradient);
-      }
-    }
+  updateLoneSingles<Step>(table, optimizer, block, firstRow, endRow);
+  for (uint32_t s = 0; s < block.slotCount; ++s) {
+    if (block.slots[s].offsets) updateLoneList<Step>(table, optimizer, block, block.slots[s], firstRow, endRow, scratch);
   }
 }
 

@@ -93,16 +93,15 @@ inline Vec loadBytes(const uint8_t* from) {
 #endif
 }
 
+// Into the second-level cache: it has many times the fill buffers of the first, and prefetching for reading suits rows that
+// are written, too, as no other core holds them.
 inline void prefetchBytes(const void* from, size_t bytes) {
   const char* line = (const char*)((uintptr_t)from & ~(uintptr_t)63);
   const char* end = (const char*)from + bytes;
-  for (; line < end; line += 64) __builtin_prefetch(line, 0, 3);
+  for (; line < end; line += 64) __builtin_prefetch(line, 0, 2);
 }
 
-inline void prefetchForWriting(const void* from, size_t bytes) {
-  const char* line = (const char*)((uintptr_t)from & ~(uintptr_t)63);
-  const char* end = (const char*)from + bytes;
-  for (; line < end; line += 64) __builtin_prefetch(line, 1, 3);
-}
+// Rows that are fetched ahead of their use: a little more than the fetches that are under way at once.
+constexpr uint32_t RING = 16;
 
 }  // namespace

@@ -13,9 +13,10 @@ constexpr size_t PARTITION_ENTRIES = 512;
 constexpr unsigned MAX_PARTITION_BITS = 10;
 constexpr size_t SPAN_CHUNK = 256;
 constexpr uint32_t OWNER_ROWS = 8192;
-constexpr uint32_t NONE = 0xffffffffu;
+constexpr uint32_t SHARED = 0x80000000u;
 
 uint32_t partitionHash(uint32_t row) { return row * 0x9e3779b1u; }
+uint32_t sieveHash(uint32_t row) { return (row ^ (row >> 16)) * 0xcc9e2d51u; }
 uint32_t slotHash(uint32_t row) { return (row ^ (row >> 15)) * 0x85ebca6bu; }
 
 template <class T>
@@ -29,6 +30,7 @@ void UpdateScratch::group(Kernel& kernel, const TrainedRows& table, std::vector<
   threads_.resize(kernel.pool.threads());
   for (ThreadScratch& scratch : threads_) growTo(scratch.row, table.width);
   numberEntries(kernel, table, blocks, slots);
+  sieve(kernel, slots);
   partition(kernel, slots);
 }
 
@@ -48,8 +50,8 @@ void UpdateScratch::numberEntries(Kernel& kernel, const TrainedRows& table, std:
       if (slot.pooling == Pooling::max) winners += size_t{rows} * table.width;
     }
   }
-  // Entry numbers are 32-bit, so that an entry is eight bytes.
-  if (entries_ > 0xffffffffu) throw std::bad_alloc();
+  // Entry numbers have 31 bits, so that an entry is eight bytes and a slot four.
+  if (entries_ >= SHARED) throw std::bad_alloc();
   growTo(lone_, entries_);
   growTo(owners_, listEntries);
   growTo(winners_, winners);
@@ -112,7 +114,39 @@ void UpdateScratch::eachEntry(const std::vector<Slot>& slots, size_t chunk, Visi
   }
 }
 
-// Counting sort by a hash of the row, stable, so that equal rows meet in one partition and keep their order.
+// Finds the entries that may share their row: two bits a bucket of hashed rows say whether one entry fell into it, and
+// whether another did. Most rows of a large table are met once, and go no further.
+void UpdateScratch::sieve(Kernel& kernel, const std::vector<Slot>& slots) {
+  unsigned bits = 10;
+  while ((size_t{1} << bits) < 8 * entries_) ++bits;
+  sieveShift_ = 32 - std::min(bits, 31u);
+  const size_t words = (size_t{1} << (32 - sieveShift_)) / 32;
+  for (ThreadScratch& scratch : threads_) growTo(scratch.sieve, words);
+  for (ThreadScratch& scratch : threads_) scratch.sieved = false;
+  const size_t chunks = (entries_ + CHUNK - 1) / CHUNK;
+  kernel.pool.run(chunks, [&](size_t chunk, unsigned thread) {
+    ThreadScratch& scratch = threads_[thread];
+    uint64_t* const sieve = scratch.sieve.data();
+    if (!scratch.sieved) std::fill_n(sieve, words, uint64_t{0});
+    scratch.sieved = true;
+    eachEntry(slots, chunk, [&](uint32_t row, uint32_t) {
+      const uint32_t bucket = sieveHash(row) >> sieveShift_;
+      const uint64_t once = uint64_t{1} << (bucket & 31);
+      uint64_t& word = sieve[bucket / 32];
+      word |= ((word & once) << 32) | once;
+    });
+  });
+  // Which thread saw an entry does not matter: the low halves are united, the high ones gain what both low ones have.
+  uint64_t* all = nullptr;
+  for (ThreadScratch& scratch : threads_) {
+    if (!scratch.sieved) continue;
+    if (!all) all = scratch.sieve.data();
+    else for (size_t i = 0; i < words; ++i) all[i] |= scratch.sieve[i] | ((all[i] & scratch.sieve[i]) << 32);
+  }
+  sieve_ = all;
+}
+
+// Counting sort of the other entries by a hash of the row, stable, so that equal rows meet in one partition and keep their order.
 void UpdateScratch::partition(Kernel& kernel, const std::vector<Slot>& slots) {
   partitionBits_ = 0;
   while (partitionBits_ < MAX_PARTITION_BITS && (entries_ >> partitionBits_) > PARTITION_ENTRIES) ++partitionBits_;
@@ -121,11 +155,15 @@ void UpdateScratch::partition(Kernel& kernel, const std::vector<Slot>& slots) {
   const unsigned shift = 32 - partitionBits_;
   const auto partOf = [shift](uint32_t row) { return static_cast<size_t>(static_cast<uint64_t>(partitionHash(row)) >> shift); };
   const size_t chunks = (entries_ + CHUNK - 1) / CHUNK;
-  growTo(entriesByPart_, entries_);
   cursors_.assign(chunks * parts, 0);
   kernel.pool.run(chunks, [&](size_t chunk, unsigned) {
     uint32_t* const counts = cursors_.data() + chunk * parts;
-    eachEntry(slots, chunk, [&](uint32_t row, uint32_t) { ++counts[partOf(row)]; });
+    eachEntry(slots, chunk, [&](uint32_t row, uint32_t number) {
+      const uint32_t bucket = sieveHash(row) >> sieveShift_;
+      const uint8_t lone = !((sieve_[bucket / 32] >> (32 + (bucket & 31))) & 1);
+      lone_[number] = lone;
+      counts[partOf(row)] += !lone;
+    });
   });
   partStarts_.resize(parts + 1);
   size_t total = 0, largest = 0;
@@ -140,67 +178,75 @@ void UpdateScratch::partition(Kernel& kernel, const std::vector<Slot>& slots) {
     largest = std::max(largest, total - partStarts_[part]);
   }
   partStarts_[parts] = total;
+  growTo(entriesByPart_, total);
   kernel.pool.run(chunks, [&](size_t chunk, unsigned) {
     uint32_t* const cursors = cursors_.data() + chunk * parts;
-    eachEntry(slots, chunk, [&](uint32_t row, uint32_t number) { entriesByPart_[cursors[partOf(row)]++] = {row, number}; });
+    eachEntry(slots, chunk, [&](uint32_t row, uint32_t number) {
+      if (!lone_[number]) entriesByPart_[cursors[partOf(row)]++] = {row, number};
+    });
   });
   // All memory that the threads will need: they must not run out of it halfway through an update.
   size_t slotCount = 16;
   while (slotCount < 2 * largest) slotCount *= 2;
   for (ThreadScratch& scratch : threads_) {
     growTo(scratch.slots, slotCount);
-    for (auto* buffer : {&scratch.rows, &scratch.heads, &scratch.tails, &scratch.next}) growTo(*buffer, largest);
+    for (auto* buffer : {&scratch.heads, &scratch.tails, &scratch.next}) growTo(*buffer, largest);
     growTo(scratch.links, largest);
     growTo(scratch.groups, largest / 2 + 1);
   }
   distinctOfPart_.assign(parts, 0);
 }
 
-// Marks the lone entries of a partition, and lists the groups of the others. Returns its distinct rows.
-uint32_t UpdateScratch::findGroups(const Entry* entries, size_t count, ThreadScratch& scratch, size_t& groupCount) {
+// Lists the rows of a partition that several entries share, and marks those entries. Returns the distinct rows.
+uint32_t UpdateScratch::findGroups(const Entry* entries, uint32_t count, ThreadScratch& scratch, size_t& groupCount) {
   unsigned bits = 4;
-  while ((size_t{1} << bits) < 2 * count) ++bits;
+  while ((size_t{1} << bits) < 2 * size_t{count}) ++bits;
   const uint32_t mask = static_cast<uint32_t>((size_t{1} << bits) - 1);
+  // A slot holds 0, or 1 + the only entry of its row so far, or SHARED + the group of its row.
   uint32_t* const slots = scratch.slots.data();
   std::fill_n(slots, size_t{mask} + 1, 0u);
-  uint32_t* const rows = scratch.rows.data();
   uint32_t* const heads = scratch.heads.data();
   uint32_t* const tails = scratch.tails.data();
   uint32_t* const next = scratch.next.data();
-  uint32_t found = 0;
+  uint32_t groups = 0, repeats = 0;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t row = entries[i].row;
     uint32_t slot = slotHash(row) >> (32 - bits);
-    while (slots[slot] != 0 && rows[slots[slot] - 1] != row) slot = (slot + 1) & mask;
-    next[i] = NONE;
-    if (slots[slot] == 0) {
-      rows[found] = row;
-      heads[found] = tails[found] = i;
-      slots[slot] = ++found;
-    } else {
-      const uint32_t group = slots[slot] - 1;
+    for (;; slot = (slot + 1) & mask) {
+      const uint32_t found = slots[slot];
+      if (found == 0) {
+        slots[slot] = 1 + i;
+        lone_[entries[i].number] = 1;
+        break;
+      }
+      const uint32_t head = found < SHARED ? found - 1 : heads[found - SHARED];
+      if (entries[head].row != row) continue;
+      ++repeats;
+      uint32_t group = found - SHARED;
+      if (found < SHARED) {
+        group = groups++;
+        slots[slot] = SHARED + group;
+        heads[group] = tails[group] = head;
+      }
       next[tails[group]] = i;
       tails[group] = i;
+      break;
     }
   }
   uint32_t links = 0;
-  groupCount = 0;
-  for (uint32_t g = 0; g < found; ++g) {
-    if (heads[g] == tails[g]) {
-      lone_[entries[heads[g]].number] = 1;
-      continue;
-    }
-    Group& group = scratch.groups[groupCount++];
-    group = {rows[g], links, 0};
-    for (uint32_t i = heads[g]; i != NONE; i = next[i]) {
+  for (uint32_t g = 0; g < groups; ++g) {
+    const uint32_t first = links;
+    for (uint32_t i = heads[g];; i = next[i]) {
       const uint32_t number = entries[i].number;
       const Span& span = spanOf(number);
       lone_[number] = 0;
       scratch.links[links++] = {span.block, span.slot, static_cast<uint32_t>(number - span.first)};
+      if (i == tails[g]) break;
     }
-    group.count = links - group.first;
+    scratch.groups[g] = {entries[heads[g]].row, first, links - first};
   }
-  return found;
+  groupCount = groups;
+  return count - repeats;
 }
 
 void UpdateScratch::updateGroups(Kernel& kernel, const TrainedRows& table, const std::vector<Block>& blocks, const Optimizer& optimizer) {
@@ -208,10 +254,10 @@ void UpdateScratch::updateGroups(Kernel& kernel, const TrainedRows& table, const
     ThreadScratch& scratch = threads_[thread];
     size_t groups = 0;
     distinctOfPart_[part] =
-        findGroups(entriesByPart_.data() + partStarts_[part], partStarts_[part + 1] - partStarts_[part], scratch, groups);
+        findGroups(entriesByPart_.data() + partStarts_[part], static_cast<uint32_t>(partStarts_[part + 1] - partStarts_[part]), scratch, groups);
     kernel.level.updateGroups(table, optimizer, blocks.data(), scratch.groups.data(), groups, scratch.links.data(), scratch.row.data());
   });
-  distinct_ = 0;
+  distinct_ = entries_ - partStarts_.back();
   for (const uint32_t count : distinctOfPart_) distinct_ += count;
 }
 

@@ -29,16 +29,19 @@ class UpdateScratch {
   };
   struct ThreadScratch {
     std::vector<float> row;
-    std::vector<uint32_t> slots;  // open addressing: 1 + index into rows
-    std::vector<uint32_t> rows, heads, tails;
+    std::vector<uint64_t> sieve;
+    bool sieved = false;
+    std::vector<uint32_t> slots;  // open addressing
+    std::vector<uint32_t> heads, tails;  // of each group
     std::vector<Group> groups;
     std::vector<Link> links;
-    std::vector<uint32_t> next;
+    std::vector<uint32_t> next;  // of each entry in a group
   };
 
   void numberEntries(Kernel& kernel, const TrainedRows& table, std::vector<Block>& blocks, std::vector<Slot>& slots);
+  void sieve(Kernel& kernel, const std::vector<Slot>& slots);
   void partition(Kernel& kernel, const std::vector<Slot>& slots);
-  uint32_t findGroups(const Entry* entries, size_t count, ThreadScratch& scratch, size_t& groupCount);
+  uint32_t findGroups(const Entry* entries, uint32_t count, ThreadScratch& scratch, size_t& groupCount);
   template <class Visit>
   void eachEntry(const std::vector<Slot>& slots, size_t chunk, Visit visit) const;
   const Span& spanOf(uint32_t entry) const;
@@ -46,6 +49,8 @@ class UpdateScratch {
   size_t entries_ = 0;
   size_t distinct_ = 0;
   unsigned partitionBits_ = 0;
+  unsigned sieveShift_ = 0;
+  const uint64_t* sieve_ = nullptr;
   std::vector<Span> spans_;
   std::vector<uint32_t> spanOfChunk_;
   std::vector<Entry> entriesByPart_;
