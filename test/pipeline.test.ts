@@ -109,7 +109,7 @@ describe('the command line, from logs to exports', () => {
   it('trains the same checkpoint again, byte for byte', async () => {
     const checkpoint = path('.onefold/runs/unified/all/checkpoint');
     const before = filesOf(checkpoint);
-    expect(Object.keys(before)).toEqual(['checkpoint.json', 'dense.safetensors', 'optimizer.safetensors', 'tables.safetensors']);
+    expect(Object.keys(before)).toEqual(['checkpoint.json', 'dense.safetensors', 'optimizer.safetensors', 'tables.safetensors', 'vocabulary.json']);
     rmSync(path('.onefold/runs/unified'), { recursive: true });
     await run('train', 'unified');
     expect(filesOf(checkpoint)).toEqual(before);

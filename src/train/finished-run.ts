@@ -33,16 +33,6 @@ export const writeFinishedRun = (runDirectory: string, { checkpoint, ...result }
   }
 };
 
-/** Before the run is trained again. @throws IoError when the run folder cannot be written */
-export const forgetFinishedRun = (runDirectory: string): void => {
-  const path = join(runDirectory, RESULT_FILE);
-  try {
-    rmSync(path, { force: true });
-  } catch (error) {
-    throw explainIoFailure(error, path);
-  }
-};
-
 /**
  * What a run gave that got to its end with this config and data, and whose checkpoint is whole.
  *

@@ -8,7 +8,7 @@ import { VOCABULARY_FILE } from './checkpoint-manifest.js';
 import { afterEvaluation } from './early-stopping.js';
 import { Engine } from './engine.js';
 import { NonFiniteLossError } from './failure-report.js';
-import { forgetFinishedRun, writeFinishedRun } from './finished-run.js';
+import { writeFinishedRun } from './finished-run.js';
 import { LOOP_START, afterBatch, afterEpoch, type LoopState } from './loop-state.js';
 import { RESULT_FOLDER, RESUME_FOLDER, RunCheckpoints } from './run-checkpoints.js';
 import { RunMetrics } from './run-metrics.js';
@@ -177,13 +177,10 @@ class TrainLoop {
   }
 }
 
-/** The state to go on from, loaded into the engine; the start when there is none, with what an older run left removed. */
+/** The state to go on from, loaded into the engine; the start when there is none. */
 const startingState = async (options: TrainOptions, engine: Engine, checkpoints: RunCheckpoints): Promise<LoopState> => {
   const directory = join(options.runDirectory, RESUME_FOLDER);
   if (options.resume !== true || !checkpointExists(directory)) {
-    // Else a resumed run could go on from the state, or be taken for the end, of another one.
-    forgetFinishedRun(options.runDirectory);
-    checkpoints.removeResume();
     if (options.from === undefined) return LOOP_START;
     const start = await engine.start(options.from, options.vocabulary!);
     const state = { ...LOOP_START, start };

@@ -1,5 +1,5 @@
 /** Which value each row of an embedding table stands for: how rows find their values again when vocabularies change. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
 import { FIRST_VALUE_ROW, type EncoderSet, type TableState } from '../data/encoder-state.js';
 import { explainIoFailure } from '../data/io-failure.js';
@@ -20,6 +20,7 @@ export const writeVocabulary = (path: string, { tables, surfaces, viewTypes }: V
     writeFileSync(`${path}.writing`, text);
     renameSync(`${path}.writing`, path);
   } catch (cause) {
+    rmSync(`${path}.writing`, { force: true });
     throw explainIoFailure(cause, path);
   }
 };
