@@ -52,6 +52,19 @@ export default defineConfig(({ data }) => {
     },
     data: { truth: { click: 'p_click', long_click: 'p_long_click', save: 'p_save' } },
     split: { validationFrom: '2026-01-17', testFrom: '2026-01-18' },
+    // The same settings for all; `full` adds what reads the history event by event, and experts.
+    models: {
+      separate: { preset: 'separate' },
+      unified: { preset: 'unified' },
+      full: {
+        preset: 'unified',
+        transformer: { layers: 1, width: 32 },
+        projection: { width: 16 },
+        experts: { count: 4, hidden: [64] },
+        lateFusion: true,
+      },
+      linear: { preset: 'linear' },
+    },
     training: { batchSize: 512, epochs: 2, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
   };
 });

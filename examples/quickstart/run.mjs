@@ -13,5 +13,8 @@ runPipeline([
   ['train', 'separate', ...project],
   ['train', 'unified', ...project],
   ['compare', 'separate', 'unified', ...project],
-  ['export', 'unified', ...project],
+  ['inspect', 'full', ...project],
+  ['train', 'full', ...project],
+  ['compare', 'unified', 'full', ...project],
+  ['export', 'full', ...project],
 ]);
