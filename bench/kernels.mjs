@@ -97,7 +97,7 @@ const compilePlainLoop = () => {
 const python = torchPython();
 const PEER = join(ROOT, 'bench', 'peers', 'embedding.py');
 const startPython = (kind, rows = ROWS, width = WIDTH, entries = ENTRIES) =>
-  startLinePeer(python, [PEER, kind, rows, width, entries, THREADS].map(String), { OMP_NUM_THREADS: String(THREADS) });
+  startLinePeer(python, ['-W', 'ignore', PEER, kind, rows, width, entries, THREADS].map(String), { OMP_NUM_THREADS: String(THREADS) });
 
 /** FBGEMM's CPU build, if PyPI has one that works with this PyTorch. */
 const startFbgemm = async () => {

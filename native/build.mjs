@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, 'src');
 const ADDON = 'onefold_kernels.node';
-const COST = 'Training and scoring work without it; embedding lookups and updates are then some 11 times slower.';
+const COST = 'Training and scoring work without it; embedding lookups and updates are then 10 to 20 times slower.';
 
 /** Instruction sets that the hot loops are compiled for, besides the processor family's baseline. */
 const LEVELS = {
@@ -46,7 +46,7 @@ const findHeaders = () => {
   }
 };
 
-const sources = () => readdirSync(SOURCES).map((name) => join(SOURCES, name));
+const sources = () => [fileURLToPath(import.meta.url), ...readdirSync(SOURCES).map((name) => join(SOURCES, name))];
 
 const isCurrent = (addon) => existsSync(addon) && sources().every((source) => statSync(source).mtimeMs <= statSync(addon).mtimeMs);
 

@@ -27,7 +27,7 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 
 template <int WIDTH>
 void lookup(const float* table, const int32_t* ids, size_t entries, float* out, int threads) {
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 4096) num_threads(threads)
   for (size_t i = 0; i < entries; ++i) {
     if (i + AHEAD < entries) {
       const float* ahead = table + size_t(ids[i + AHEAD]) * WIDTH;
@@ -40,7 +40,7 @@ void lookup(const float* table, const int32_t* ids, size_t entries, float* out, 
 
 template <int WIDTH>
 void update(float* table, float* accumulators, const int32_t* ids, size_t entries, const float* gradient, int threads) {
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(dynamic, 4096) num_threads(threads)
   for (size_t i = 0; i < entries; ++i) {
     if (i + AHEAD < entries) {
       const float* ahead = table + size_t(ids[i + AHEAD]) * WIDTH;
