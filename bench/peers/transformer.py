@@ -3,32 +3,31 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dcn import Dcn, copy, copy_linear
+from dcn import Dcn, copy_linear
 
 
 class Layer(nn.Module):
     def __init__(self, width, heads, feed_forward):
         super().__init__()
         self.heads = heads
-        self.norm0, self.norm1 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.dense0, self.dense1 = nn.Linear(width, feed_forward), nn.Linear(feed_forward, width)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+        self.dense0, self.dense1 = nn.Linear(width, feed_forward, bias=False), nn.Linear(feed_forward, width, bias=False)
 
     def forward(self, x):
         rows, length, width = x.shape
-        qkv = self.qkv(self.norm0(x)).view(rows, length, 3, self.heads, width // self.heads)
+        qkv = self.qkv(self.norm(x)).view(rows, length, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         # Padding comes after every event, so a causal score never reaches it.
         read = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + self.out(read.transpose(1, 2).reshape(rows, length, width))
-        return x + self.dense1(torch.relu(self.dense0(self.norm1(x))))
+        return x + self.dense1(torch.relu(self.dense0(self.norm(x))))
 
     def start_from(self, tensors, name):
         copy_linear(self.qkv, tensors, f"{name}.attention.qkv")
         copy_linear(self.out, tensors, f"{name}.attention.out")
-        for index, (norm, layer) in enumerate(((self.norm0, self.dense0), (self.norm1, self.dense1))):
-            copy_norm(norm, tensors, f"{name}.norm{index}")
-            copy_linear(layer, tensors, f"{name}.dense{index}")
+        copy_linear(self.dense0, tensors, f"{name}.dense0")
+        copy_linear(self.dense1, tensors, f"{name}.dense1")
 
 
 class HistoryModel(nn.Module):
@@ -38,11 +37,11 @@ class HistoryModel(nn.Module):
         super().__init__()
         width, self.heads = config["width"], config["heads"]
         self.broadcast = broadcast
-        self.embed = nn.Linear(token_width, width)
+        self.embed = nn.Linear(token_width, width, bias=False)
         self.layers = nn.ModuleList([Layer(width, self.heads, config["feed_forward"]) for _ in range(config["layers"])])
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
         candidate_width = fields["candidate"] * config["embedding"]
-        self.query, self.kv = nn.Linear(candidate_width, width), nn.Linear(width, 2 * width)
+        self.query, self.kv = nn.Linear(candidate_width, width, bias=False), nn.Linear(width, 2 * width, bias=False)
         self.dcn = Dcn(fields["request"] * config["embedding"] + candidate_width + 2 * width, config)
 
     def forward(self, request, candidate, tokens, lengths, row_to_request):
@@ -69,12 +68,7 @@ class HistoryModel(nn.Module):
         copy_linear(self.embed, tensors, f"{name}.embed")
         for index, layer in enumerate(self.layers):
             layer.start_from(tensors, f"{name}.layer{index}")
-        copy_norm(self.norm, tensors, f"{name}.norm")
         copy_linear(self.query, tensors, f"{name}.read.query")
         copy_linear(self.kv, tensors, f"{name}.read.kv")
         self.dcn.start_from(tensors)
 
-
-def copy_norm(norm, tensors, name):
-    copy(norm.weight, tensors[f"{name}.scale"])
-    copy(norm.bias, tensors[f"{name}.bias"])

@@ -5,7 +5,9 @@ import { defineConfig } from 'onefold/config';
  *
  * Leakage: read_time and scroll_percentage describe the page the list was shown on and are known only after the
  * impression; they are not read. Counts of an article use full hours that ended before the impression's hour began, as
- * an hourly counter in production would know them. Histories end before the split they belong to.
+ * an hourly counter in production would know them. Histories end before the split they belong to; `picked` adds what the
+ * user clicked in earlier lists, strictly before each request: the click is logged with its list's time, so a list that
+ * was opened before an older one was clicked would know a little too early.
  *
  * No article ids: most articles of the validation week did not exist in the training week, and a model that can
  * memorize ids overfits within half an epoch. What an article is shows in its counters, its length and its age.
@@ -47,13 +49,15 @@ export default defineConfig(({ data }) => {
     FROM impressions
     JOIN counters USING (article, hour_start)
     LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = impressions.article`;
+  const picked = `SELECT * FROM (${rows}) WHERE clicked`;
   const clicks = `
     SELECT user_id, unnest(impression_time_fixed) AS time, unnest(article_id_fixed) AS article, unnest(read_time_fixed) AS read_time,
       unnest(scroll_percentage_fixed) AS scroll
     FROM read_parquet('${data}/HISTORY')`;
   const history = `
     WITH clicks AS (${clicks.replace('HISTORY', 'train_history.parquet')} UNION ${clicks.replace('HISTORY', 'validation_history.parquet')})
-    SELECT clicks.*, articles.premium, CAST(least(5, floor(log2(1 + coalesce(read_time, 0)))) AS INTEGER) AS read_bucket
+    SELECT clicks.*, articles.premium, CAST(least(5, floor(log2(1 + coalesce(read_time, 0)))) AS INTEGER) AS read_bucket,
+      CAST(floor(2 * log2(1 + coalesce(article_length, 0))) AS INTEGER) AS length_bucket
     FROM clicks LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = clicks.article`;
 
   return {
@@ -79,6 +83,23 @@ export default defineConfig(({ data }) => {
         fields: {
           premium: { table: 'premium' },
           read: { column: 'read_bucket' },
+          length: { column: 'length_bucket', table: 'length_bucket' },
+          gap: { kind: 'time_gap' },
+        },
+      },
+      // What the user picked from the lists shown before this one: the newest, the most read, a long one?
+      picked: {
+        kind: 'sequence',
+        length: 30,
+        events: { source: { sql: picked }, user: 'user_id', time: 'impression_time' },
+        fields: {
+          popularity: { column: 'least(popularity_rank, 16)' },
+          newness: { column: 'least(newness_rank, 16)' },
+          rate: { column: 'CAST(round(40 * recent_click_rate) AS INTEGER)' },
+          premium: { table: 'premium' },
+          length: { column: 'CAST(floor(2 * log2(1 + coalesce(article_length, 0))) AS INTEGER)', table: 'length_bucket' },
+          page: { column: "CASE WHEN page_article IS NULL THEN 'front' ELSE 'article' END" },
+          device: { column: 'device_type' },
           gap: { kind: 'time_gap' },
         },
       },
@@ -111,6 +132,14 @@ export default defineConfig(({ data }) => {
     models: {
       separate: { preset: 'separate', embedding: { width: 8 } },
       unified: { preset: 'unified', embedding: { width: 8 } },
+      // Small: 17,000 training requests carry no more.
+      full: {
+        preset: 'unified',
+        embedding: { width: 8 },
+        transformer: { layers: 1, width: 16, sequences: ['picked'], read: 'candidate', dropout: 0.2 },
+        projection: { width: 8 },
+        experts: { count: 4, hidden: [32] },
+      },
     },
   };
 });

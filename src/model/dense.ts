@@ -19,6 +19,14 @@ export const dense =
     return add(matmul(x, weight), bias);
   };
 
+/** `x·W`, Glorot-uniform, without a bias: where a sum over many rows for its gradient buys nothing. */
+export const linear =
+  (width: number): Module =>
+  (scope, x) => {
+    const fanIn = featureWidth(x);
+    return matmul(x, scope.parameter('weight', [fanIn, width], { type: 'glorot', fanIn, fanOut: width }, { decay: true }));
+  };
+
 /** Modules one after the other, each in its own child scope. */
 export const sequential =
   (modules: Readonly<Record<string, Module>>): Module =>

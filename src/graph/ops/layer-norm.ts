@@ -4,7 +4,7 @@ import { GraphError } from '../errors.js';
 import { scalar } from '../inputs.js';
 import { part } from '../part.js';
 import { describeTensor, dimProduct, sameShape } from '../shapes.js';
-import { makeNode, numberAttribute } from '../tensor.js';
+import { makeNode, numberAttribute, numbersAttribute } from '../tensor.js';
 import type { Tensor } from '../tensor.js';
 import { cast } from './cast.js';
 import { matmul } from './matmul.js';
@@ -30,6 +30,8 @@ export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-5
   return part(makeNode('layerNorm', dtype, x.shape, [x, scale, bias], { epsilon }), 0, dtype, x.shape);
 };
 
+const isOnes = (scale: Tensor): boolean => scale.kind === 'constant' && numbersAttribute(scale, 'values').every((value) => value === 1);
+
 /** Gradients of the rows `[n, d]` given those of the result, the mean and 1/deviation of each row `[n, 1]`. */
 const rowGradients = (gradient: Tensor, x: Tensor, scale: Tensor, mean: Tensor, inverse: Tensor): [Tensor, Tensor, Tensor] => {
   const width = scale.shape[0] as number;
@@ -40,7 +42,9 @@ const rowGradients = (gradient: Tensor, x: Tensor, scale: Tensor, mean: Tensor, 
   const slope = mul(square(inverse), projection);
   const offset = sub(mul(inverse, meanGradient), mul(slope, mean));
   const ofScale = sub(matmul(products, inverse, { transposeA: true }), matmul(gradient, mul(mean, inverse), { transposeA: true }));
-  return [sub(sub(mul(mul(gradient, scale), inverse), mul(x, slope)), offset), reshape(ofScale, [width]), reduceSum(gradient, [0])];
+  // A scale of constant ones is no pass of its own.
+  const scaled = isOnes(scale) ? gradient : mul(gradient, scale);
+  return [sub(sub(mul(scaled, inverse), mul(x, slope)), offset), reshape(ofScale, [width]), reduceSum(gradient, [0])];
 };
 
 /**
