@@ -17,5 +17,7 @@ runPipeline([
   ['train', 'separate', ...project],
   ['train', 'unified', ...project],
   ['compare', 'separate', 'unified', ...project],
-  ['export', 'unified', ...project],
+  ['train', 'full', ...project],
+  ['compare', 'unified', 'full', ...project],
+  ['export', 'full', ...project],
 ]);

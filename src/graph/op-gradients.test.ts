@@ -120,6 +120,7 @@ check('expand', 'to symbolic dims', [[1, 2], [4, 2]], ([x, y]) => reduceSum(squa
 check('softmax', 'last axis', [[3, 4]], ([x]) => softmax(x!, -1));
 check('softmax', 'first axis', [[3, 4]], ([x]) => softmax(x!, 0));
 check('layerNorm', 'rank 2', [[3, 5], [5], [5]], ([x, scale, bias]) => layerNorm(x!, scale!, bias!));
+check('layerNorm', 'without parameters', [[3, 5]], ([x], dtype) => layerNorm(x!, constant(new Array<number>(5).fill(1), dtype, [5]), constant(new Array<number>(5).fill(0), dtype, [5])));
 check('layerNorm', 'rank 3, own epsilon', [[2, 3, 4], [4], [4]], ([x, scale, bias]) => layerNorm(x!, scale!, bias!, 1e-2));
 
 for (const transposeA of [false, true]) {
