@@ -90,7 +90,8 @@ export default defineConfig(({ data }) => {
       // What the user picked from the lists shown before this one: the newest, the most read, a long one?
       picked: {
         kind: 'sequence',
-        length: 30,
+        // Few: longer lists reach further back in the test week than any did in training.
+        length: 8,
         events: { source: { sql: picked }, user: 'user_id', time: 'impression_time' },
         fields: {
           popularity: { column: 'least(popularity_rank, 16)' },
