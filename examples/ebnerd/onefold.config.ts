@@ -48,7 +48,8 @@ export default defineConfig(({ data }) => {
       rank() OVER (PARTITION BY impression_id ORDER BY impressions.article DESC) AS newness_rank
     FROM impressions
     JOIN counters USING (article, hour_start)
-    LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = impressions.article`;
+    LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = impressions.article
+    ORDER BY impression_id, impressions.article`;
   const picked = `SELECT * FROM (${rows}) WHERE clicked`;
   const clicks = `
     SELECT user_id, unnest(impression_time_fixed) AS time, unnest(article_id_fixed) AS article, unnest(read_time_fixed) AS read_time,
