@@ -57,7 +57,7 @@ const { derived, project } = writeConfig(
 export default (environment) => {
   const config = base(environment);
   const { unified, full } = config.models;
-  const { transformer, experts, projection, ...plain } = full;
+  const { transformer, experts, projection = { width: 8 }, ...plain } = full;
   const modules = { transformer, experts, projection };
   const models = Object.fromEntries(Object.entries(variants).map(([name, own]) => [name, { ...plain, ...Object.fromEntries(own.map((module) => [module, modules[module]])) }]));
   return { ...config, workspace: ${JSON.stringify(workspace)}, models: { unified, ...models } };

@@ -58,10 +58,10 @@ export default defineConfig(({ data }) => {
       unified: { preset: 'unified' },
       full: {
         preset: 'unified',
-        transformer: { layers: 1, width: 32 },
+        dropout: 0.1,
+        transformer: { layers: 1, width: 32, read: 'candidate', dropout: 0.2 },
         projection: { width: 16 },
         experts: { count: 4, hidden: [64] },
-        lateFusion: true,
       },
       linear: { preset: 'linear' },
     },
