@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, 'src');
 const ADDON = 'onefold_kernels.node';
-const COST = 'Training and scoring work without it; embedding lookups and updates are then 10 to 20 times slower.';
+const COST = 'Training and scoring work without it; embedding lookups and updates are then about 20 to 40 times slower.';
 
 /** Instruction sets that the hot loops are compiled for, besides the processor family's baseline. */
 const LEVELS = {

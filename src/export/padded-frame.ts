@@ -12,7 +12,7 @@ import { slice } from '../graph/ops/slice.js';
 import { sub } from '../graph/ops/sub.js';
 import { transpose } from '../graph/ops/transpose.js';
 import { dimProduct } from '../graph/shapes.js';
-import { INPUT, type SequenceLayout } from '../model/layout.js';
+import { INPUT, MASKED_SCORE, type SequenceLayout } from '../model/layout.js';
 import { featureWidth } from '../model/scope.js';
 import type { SequenceFrame } from '../model/sequence-frame.js';
 
@@ -29,7 +29,7 @@ export interface PaddedSequence {
   readonly causalBias: Tensor;
 }
 
-const MASKED = scalar(-1e9);
+const MASKED = scalar(MASKED_SCORE);
 
 /** Reads a sequence's shape off one of its id columns, int64 `[requests, length]`, padded with −1. */
 export const paddedSequence = (ids: Tensor): PaddedSequence => {

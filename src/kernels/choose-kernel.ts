@@ -36,7 +36,7 @@ export const chooseKernel = (
     const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
     if (forced === 'native') throw new KernelUseError(`ONEFOLD_KERNEL is "native", and it did not load: ${reason}`);
     onFallback?.(
-      `the native kernel did not load, so embedding lookups and updates run in TypeScript, 10 to 20 times slower ` +
+      `the native kernel did not load, so embedding lookups and updates run in TypeScript, about 20 to 40 times slower ` +
         `(install a C++ compiler and run "npm run build:native" in its package): ${reason}`,
     );
     return typescriptKernel;

@@ -22,13 +22,15 @@ const allocate = (part: TablePart, rows: number): Float32Array => {
   }
 };
 
+const CLOSED = 'the table is closed';
+
 class TypeScriptTable implements EmbeddingTable {
   readonly width: number;
   readonly rows: number;
   readonly optimizer: TableOptimizer | undefined;
   readonly parts: readonly TablePart[];
   #arrays: PartArrays | undefined;
-  readonly #source: RowSource;
+  #source: RowSource | undefined;
   /** Made by the first update: a table that only scores needs no scratch. */
   #gradients: GradientRows | undefined;
 
@@ -44,10 +46,11 @@ class TypeScriptTable implements EmbeddingTable {
   }
 
   lookup(slots: readonly SlotIds[], rowCount: number, out: Float32Array, stride: number): void {
-    this.#open();
+    const source = this.#source;
+    if (source === undefined) throw new KernelUseError(CLOSED);
     checkShapes(this, slots, rowCount, out, stride, 'out');
     for (const slot of slots) checkIds(slot, rowCount);
-    for (const slot of slots) lookupSlot(this.#source, this.width, slot, rowCount, out, stride);
+    for (const slot of slots) lookupSlot(source, this.width, slot, rowCount, out, stride);
   }
 
   update(blocks: readonly BlockGradient[], optimizer: RowOptimizer): number {
@@ -77,11 +80,12 @@ class TypeScriptTable implements EmbeddingTable {
 
   close(): void {
     this.#arrays = undefined;
+    this.#source = undefined;
     this.#gradients = undefined;
   }
 
   #open(): PartArrays {
-    if (this.#arrays === undefined) throw new KernelUseError('the table is closed');
+    if (this.#arrays === undefined) throw new KernelUseError(CLOSED);
     return this.#arrays;
   }
 }

@@ -10,7 +10,7 @@ import type { ParameterSpec } from './layout.js';
 import { featureWidth, type Module, type Scope } from './scope.js';
 import { joinSides, multiplySides, type SideFeatures } from './sides.js';
 
-export interface CrossOptions {
+interface CrossOptions {
   readonly layers: number;
   /** W of a layer is the product of two thin matrices of this rank (U·V), as in the paper's low-rank form. */
   readonly rank?: number | undefined;
@@ -22,17 +22,24 @@ const glorot = (rows: number, columns: number): ParameterSpec['initializer'] => 
 const crossWith = (scope: Scope, x0: Tensor, x: Tensor, mixed: Tensor): Tensor =>
   add(mul(x0, add(mixed, scope.parameter('bias', [featureWidth(x0)], { type: 'zeros' }, { decay: false }))), x);
 
-const mix = (scope: Scope, x: Tensor, rank: number | undefined): Tensor => {
-  const width = featureWidth(x);
-  const weight = (name: string, rows: number, columns: number): Tensor => scope.parameter(name, [rows, columns], glorot(rows, columns), { decay: true });
-  return rank === undefined ? matmul(x, weight('weight', width, width)) : matmul(matmul(x, weight('down', width, rank)), weight('up', rank, width));
-};
+/** Product of a layer's features with a weight of some name: `[candidates, columns]`. */
+type Multiply = (name: string, columns: number) => Tensor;
 
-const laterLayers = (scope: Scope, x0: Tensor, start: Tensor, { layers, rank }: CrossOptions, from: number): Tensor => {
-  let x = start;
-  for (let layer = from; layer < layers; layer += 1) {
+const multiplyBy =
+  (scope: Scope, x: Tensor): Multiply =>
+  (name, columns) =>
+    matmul(x, scope.parameter(name, [featureWidth(x), columns], glorot(featureWidth(x), columns), { decay: true }));
+
+/** `W·x`, or `U·V·x`. */
+const mix = (scope: Scope, multiply: Multiply, width: number, rank: number | undefined): Tensor =>
+  rank === undefined ? multiply('weight', width) : matmul(multiply('down', rank), scope.parameter('up', [rank, width], glorot(rank, width), { decay: true }));
+
+/** All layers; `first` multiplies the features as they come. */
+const crossLayers = (scope: Scope, x0: Tensor, { layers, rank }: CrossOptions, first: (own: Scope) => Multiply): Tensor => {
+  let x = x0;
+  for (let layer = 0; layer < layers; layer += 1) {
     const own = scope.child(`layer${layer}`);
-    x = crossWith(own, x0, x, mix(own, x, rank));
+    x = crossWith(own, x0, x, mix(own, layer === 0 ? first(own) : multiplyBy(own, x), featureWidth(x0), rank));
   }
   return x;
 };
@@ -41,20 +48,11 @@ const laterLayers = (scope: Scope, x0: Tensor, start: Tensor, { layers, rank }: 
 export const cross =
   (options: CrossOptions): Module =>
   (scope, x0) =>
-    laterLayers(scope, x0, x0, options, 0);
+    crossLayers(scope, x0, options, (own) => multiplyBy(own, x0));
 
 /** {@link cross} of both sides' features, with the first layer's product split by side: `[candidates, width of both]`. */
-export const crossSides = (scope: Scope, sides: SideFeatures, { layers, rank }: CrossOptions): Tensor => {
-  const x0 = joinSides(sides);
-  if (layers === 0) return x0;
-  const own = scope.child('layer0');
-  const width = featureWidth(x0);
-  const mixed =
-    rank === undefined
-      ? multiplySides(own, 'weight', sides, width)
-      : matmul(multiplySides(own, 'down', sides, rank), own.parameter('up', [rank, width], glorot(rank, width), { decay: true }));
-  return laterLayers(scope, x0, crossWith(own, x0, x0, mixed), { layers, rank }, 1);
-};
+export const crossSides = (scope: Scope, sides: SideFeatures, options: CrossOptions): Tensor =>
+  crossLayers(scope, joinSides(sides), options, (own) => (name, columns) => multiplySides(own, name, sides, columns));
 
 /**
  * Mixture of low-rank DCNv2 layers (Wang et al. 2021, section 4.2): `x' = Σ_i G_i(x)·(x0 ⊙ (U_i·g(C_i·g(V_iᵀ·x)) + b)) + x`

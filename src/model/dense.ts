@@ -9,22 +9,20 @@ import { joinSides, multiplySides, type SideFeatures } from './sides.js';
 /** How a bias starts. */
 export const biasStart = (values: readonly number[] | undefined): ParameterSpec['initializer'] => (values === undefined ? { type: 'zeros' } : { type: 'values', values });
 
-/** Affine layer `x·W + b`: Glorot-uniform weights, and a bias that starts at zero or at the values given. */
-export const dense =
-  (width: number, options: { readonly bias?: readonly number[] } = {}): Module =>
-  (scope, x) => {
-    const fanIn = featureWidth(x);
-    const weight = scope.parameter('weight', [fanIn, width], { type: 'glorot', fanIn, fanOut: width }, { decay: true });
-    const bias = scope.parameter('bias', [width], biasStart(options.bias), { decay: false });
-    return add(matmul(x, weight), bias);
-  };
-
 /** `x·W`, Glorot-uniform, without a bias: where a sum over many rows for its gradient buys nothing. */
 export const linear =
   (width: number): Module =>
   (scope, x) => {
     const fanIn = featureWidth(x);
     return matmul(x, scope.parameter('weight', [fanIn, width], { type: 'glorot', fanIn, fanOut: width }, { decay: true }));
+  };
+
+/** Affine layer `x·W + b`: Glorot-uniform weights, and a bias that starts at zero or at the values given. */
+export const dense =
+  (width: number, options: { readonly bias?: readonly number[] } = {}): Module =>
+  (scope, x) => {
+    const product = linear(width)(scope, x);
+    return add(product, scope.parameter('bias', [width], biasStart(options.bias), { decay: false }));
   };
 
 /** Modules one after the other, each in its own child scope. */

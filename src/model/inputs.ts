@@ -25,8 +25,7 @@ export const blockInputs = (layout: ModelLayout): BlockInputs => ({
 /** Chosen blocks next to each other, in the layout's order: lookups first, then dense features; null when there is none. */
 const joinBlocks = (layout: ModelLayout, inputs: BlockInputs, chosen: (block: LookupBlock | DenseBlock) => boolean): Tensor | null => {
   const parts = [...inputs.blocks.filter((_, index) => chosen(layout.blocks[index]!)), ...inputs.dense.filter((_, index) => chosen(layout.dense[index]!))];
-  if (parts.length === 0) return null;
-  return parts.length === 1 ? parts[0]! : concat(parts, 1);
+  return parts.length === 0 ? null : concat(parts, 1);
 };
 
 /**

@@ -136,6 +136,9 @@ export const INPUT = {
   surfaceCandidates: 'surface_candidates',
 } as const;
 
+/** What is added to the score of a key that a query must not see. */
+export const MASKED_SCORE = -1e9;
+
 /** Names of the graph inputs of a sequence: where the heads of its tokens stand in the rectangles that attention needs. */
 export const sequenceInput = {
   /**

@@ -38,7 +38,14 @@ const tasksOf = (project: Project, surfaces: readonly string[]): readonly Task[]
   project.tasks.filter((task) => task.surfaces.some((surface) => surfaces.includes(surface)));
 
 /** Every embedding lookup of the model, in column order; its own surface and view type come first. */
-const planLookups = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[], columns: readonly ColumnState[]): Lookup[] => {
+const planLookups = (
+  project: Project,
+  encoders: EncoderSet,
+  model: Model,
+  surfaces: readonly string[],
+  columns: readonly ColumnState[],
+  sequences: readonly SequenceLayout[],
+): Lookup[] => {
   const features = new Map(project.features.map((feature) => [feature.name, feature]));
   // A logistic regression has one weight per id and task: rows as wide as its surfaces have tasks.
   const linearWidth = model.preset === 'linear' ? tasksOf(project, surfaces).length : undefined;
@@ -47,7 +54,6 @@ const planLookups = (project: Project, encoders: EncoderSet, model: Model, surfa
   if (surfaces.length > 1) lookups.push({ column: SURFACE_COLUMN, table: SURFACE_COLUMN, rows: 'request', width, pooling: 'single' });
   const ownViewTypes = encoders.viewTypes.filter((viewType) => surfaces.some((surface) => viewType.startsWith(`${surface}/`)));
   if (ownViewTypes.length > surfaces.length) lookups.push({ column: VIEW_TYPE_COLUMN, table: VIEW_TYPE_COLUMN, rows: 'request', width, pooling: 'single' });
-  const sequences = planSequences(project, model, columns);
   for (const column of columns) {
     if (column.kind !== 'id' && column.kind !== 'ids') continue;
     const lookup = { column: column.name, table: column.table, width: linearWidth ?? declaredWidth(features, column) ?? model.embeddingWidth };
@@ -174,7 +180,8 @@ const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonl
 export const planLayout = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelLayout => {
   const columns = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
   checkPrepared(project, encoders, surfaces, columns);
-  const lookups = planLookups(project, encoders, model, surfaces, columns);
+  const sequences = planSequences(project, model, columns);
+  const lookups = planLookups(project, encoders, model, surfaces, columns, sequences);
   const fusedTables = fuseTables(project, encoders, lookups);
   return {
     surfaces,
@@ -188,6 +195,6 @@ export const planLayout = (project: Project, encoders: EncoderSet, model: Model,
     blocks: planBlocks(lookups, fusedTables),
     dense: planDense(columns, (column) => lateSurface(model, column, surfaces)),
     dropout: [],
-    sequences: planSequences(project, model, columns),
+    sequences,
   };
 };

@@ -93,9 +93,8 @@ const linear = (scope: Scope, { layout, surfaces, inputs, priors }: ForwardOptio
     (block.rows === 'request' ? requestParts : candidateParts).push(sumSlots(block, inputs.blocks[index]!));
   });
   const sides = assembleSides({ ...layout, blocks: [] }, { blocks: [], dense: inputs.dense });
-  const denseParts = [...(sides.request === null ? [] : [broadcastToCandidates(sides.request)]), ...(sides.candidate === null ? [] : [sides.candidate])];
   const terms = [...requestParts.map(broadcastToCandidates), ...candidateParts];
-  if (denseParts.length > 0) terms.push(dense(layout.tasks.length)(scope.child('dense'), denseParts.length === 1 ? denseParts[0]! : concat(denseParts, 1)));
+  if (sides.request !== null || sides.candidate !== null) terms.push(dense(layout.tasks.length)(scope.child('dense'), joinSides(sides)));
   const bias = scope.parameter('bias', [layout.tasks.length], biasStart(priorBias(priors, surfaces[0]!, layout).bias), { decay: false });
   return { logits: terms.reduce((sum, term) => add(sum, term), bias) };
 };

@@ -37,10 +37,9 @@ const GROUPS = Array.from({ length: ATTENTION_GROUPS }, (_, group) => group);
 export const raggedFrame = ({ name, heads, attention }: SequenceLayout): SequenceFrame => {
   const tokens = `tokens:${name}`;
   const dim = (what: string, group: number): string => `${name}.${group}.${what}`;
-  const rectangle = (group: number): string[] => [dim('requests', group), dim('length', group)];
   const tokenGroups = (parts: number): RowGroups => ({
     sources: Array.from({ length: parts }, (_, part) =>
-      GROUPS.map((group) => input(sequenceInput.headSources(name, parts, part, group), 'int32', [rectangle(group)[0]!, heads, rectangle(group)[1]!])),
+      GROUPS.map((group) => input(sequenceInput.headSources(name, parts, part, group), 'int32', [dim('requests', group), heads, dim('length', group)])),
     ).flat(),
     places: input(sequenceInput.headPlaces(name, parts), 'int32', [dimProduct([tokens, parts * heads])]),
     partial: false,

@@ -18,13 +18,13 @@ export interface SideFeatures {
 const parts = (sides: SideFeatures): Tensor[] => [sides.request, sides.candidate].filter((side) => side !== null);
 
 /** Width of both sides together. */
-export const sidesWidth = (sides: SideFeatures): number => parts(sides).reduce((sum, side) => sum + featureWidth(side), 0);
+const sidesWidth = (sides: SideFeatures): number => parts(sides).reduce((sum, side) => sum + featureWidth(side), 0);
 
 /** Both sides per candidate `[candidates, request width + candidate width]`. */
 export const joinSides = (sides: SideFeatures): Tensor => {
   const joined = [...(sides.request === null ? [] : [broadcastToCandidates(sides.request)]), ...(sides.candidate === null ? [] : [sides.candidate])];
   if (joined.length === 0) throw new Error('a model needs at least one feature');
-  return joined.length === 1 ? joined[0]! : concat(joined, 1);
+  return concat(joined, 1);
 };
 
 /**

@@ -30,7 +30,8 @@ const selfAttention = (scope: Scope, x: Tensor, frame: SequenceFrame): Tensor =>
 
 /**
  * Encodes a sequence's events at request level: a pre-norm Transformer (Vaswani et al. 2017; Xiong et al. 2020) without
- * biases (as in PaLM, Chowdhery et al. 2022) over the concatenated embeddings of each event's fields. Dense layers see the flat tokens; only attention sees rectangles.
+ * biases (as in PaLM, Chowdhery et al. 2022) over the concatenated embeddings of each event's fields. Dense layers see the
+ * flat tokens; only attention sees rectangles.
  *
  * @param tokens `[tokens, sum of the fields' widths]`
  * @param rows row space of the tokens, for dropout masks

@@ -57,9 +57,7 @@ const sumLosses = (spec: EngineSpec, feeds: BatchFeeds, rowLosses: Float32Array)
 };
 
 const paddingOf = (feeds: BatchFeeds): StepResult['padding'] =>
-  feeds.sequences.map(({ name: sequence, tokenCount: tokens, paddingWaste }) =>
-    paddingWaste < 1 ? { sequence, tokens, places: Math.round(tokens / (1 - paddingWaste)) } : { sequence, tokens: 0, places: 0 },
-  );
+  feeds.sequences.map(({ name, events, places }) => ({ sequence: name, tokens: events, places }));
 
 /** Copied: what a step hands out must not keep its outputs alive. */
 const expertLoadOf = (feeds: BatchFeeds, outputs: Outputs): Pick<StepResult, 'expertLoad'> =>

@@ -103,8 +103,7 @@ const candidateCounts = (batch: Batch): Int32Array => {
 };
 
 /** Candidates are contiguous per request, so each request's slots are a run of rows. */
-const segmentsOf = (batch: Batch): NonNullable<BatchFeeds['segments']> => {
-  const counts = candidateCounts(batch);
+const segmentsOf = (batch: Batch, counts: Int32Array): NonNullable<BatchFeeds['segments']> => {
   const width = counts.reduce((most, count) => Math.max(most, count), 1);
   const slots = new Int32Array(batch.requestCount * width);
   const mask = new Float32Array(batch.requestCount * width);
@@ -135,6 +134,7 @@ const checkSurfaces = (batch: Batch, layout: ModelLayout): void => {
 export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): BatchFeeds => {
   const { layout } = plan;
   checkSurfaces(batch, layout);
+  const counts = candidateCounts(batch);
   return {
     requestCount: batch.requestCount,
     candidateCount: batch.candidateCount,
@@ -142,8 +142,8 @@ export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): Batc
     blocks: layout.blocks.map((block) => block.slots.map((slot) => slotValues(batch, layout, block, slot))),
     dense: layout.dense.map((block) => denseValues(batch, block)),
     rowToRequest: toInt64(batch.rowToRequest),
-    sequences: layout.sequences.map((sequence) => arrangeSequence(sequence, requireColumn(batch.requestColumns, sequence.column, 'ids').offsets, candidateCounts(batch))),
-    ...(plan.segments ? { segments: segmentsOf(batch) } : {}),
+    sequences: layout.sequences.map((sequence) => arrangeSequence(sequence, requireColumn(batch.requestColumns, sequence.column, 'ids').offsets, counts)),
+    ...(plan.segments ? { segments: segmentsOf(batch, counts) } : {}),
     ...(training ? { labels: weighLabels(batch, layout, plan.taskIndices) } : {}),
   };
 };

@@ -13,7 +13,8 @@ const checkShape = (file: SafetensorsFile, { name, shape }: NamedTensor): void =
   });
 };
 
-const fill = (file: SafetensorsFile, tensor: WritableTensor): void => {
+/** Overwrites a tensor with that of its name, which has its shape. */
+export const fillTensor = (file: SafetensorsFile, tensor: WritableTensor): void => {
   let piece = new Float32Array(0);
   for (const { first, floats } of rowRanges(tensor)) {
     if (piece.length < floats) piece = new Float32Array(floats);
@@ -34,7 +35,7 @@ export const fillFromFiles = (sources: readonly { readonly path: string; readonl
   try {
     for (const { path, tensors } of sources) opened.push({ file: new SafetensorsFile(path), tensors });
     for (const { file, tensors } of opened) for (const tensor of tensors) checkShape(file, tensor);
-    for (const { file, tensors } of opened) for (const tensor of tensors) fill(file, tensor);
+    for (const { file, tensors } of opened) for (const tensor of tensors) fillTensor(file, tensor);
   } finally {
     for (const { file } of opened) file.close();
   }

@@ -1,10 +1,11 @@
 /** `result.json` of a run: that it got to its end, and with what. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArtifactError } from '../config/errors.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { checkpointExists, openCheckpoint } from './checkpoint.js';
 import type { CheckpointManifest } from './checkpoint-manifest.js';
+import { replaceFile } from './replace-file.js';
 import { RESULT_FOLDER, RESUME_FOLDER } from './run-checkpoints.js';
 import type { TrainResult } from './train-options.js';
 
@@ -22,13 +23,10 @@ interface StoredResult extends Omit<TrainResult, 'checkpoint'> {
  */
 export const writeFinishedRun = (runDirectory: string, { checkpoint, ...result }: TrainResult): void => {
   const path = join(runDirectory, RESULT_FILE);
-  const aside = `${path}.writing`;
   try {
     const stored: StoredResult = { ...result, files: openCheckpoint(checkpoint).files };
-    writeFileSync(aside, `${JSON.stringify(stored)}\n`);
-    renameSync(aside, path);
+    replaceFile(path, `${JSON.stringify(stored)}\n`);
   } catch (error) {
-    rmSync(aside, { force: true });
     throw explainIoFailure(error, path);
   }
 };

@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainIoFailure } from '../data/io-failure.js';
+import { replaceFile } from './replace-file.js';
 import { EventFile, removeEventFiles } from './tensorboard/event-file.js';
 
 /** Scalars of one moment of a run, by slash-separated name: `loss/home_feed/click`, `validation/auc`. */
@@ -23,16 +24,10 @@ export class RunMetrics {
     this.#path = join(directory, METRICS_FILE);
     try {
       const kept = existsSync(this.#path) ? keepUntil(readFileSync(this.#path, 'utf8'), resumeAt) : '';
-      writeFileSync(`${this.#path}.writing`, kept);
-      renameSync(`${this.#path}.writing`, this.#path);
+      replaceFile(this.#path, kept);
       // TensorBoard shows all event files of a folder as one run; those of a run before this one are not.
       if (resumeAt === 0) removeEventFiles(directory);
     } catch (cause) {
-      try {
-        rmSync(`${this.#path}.writing`, { force: true });
-      } catch {
-        // The first failure is the one to report.
-      }
       throw explainIoFailure(cause, this.#path);
     }
     this.#events = new EventFile(directory);

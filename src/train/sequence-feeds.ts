@@ -1,5 +1,5 @@
 /** Where the ragged tokens of a sequence, and the candidates that read it, stand in the rectangles that attention needs. */
-import { ATTENTION_GROUPS, sequenceInput, type SequenceLayout } from '../model/layout.js';
+import { ATTENTION_GROUPS, MASKED_SCORE, sequenceInput, type SequenceLayout } from '../model/layout.js';
 
 /** A graph input, ready to be wrapped. */
 export interface FeedTensor {
@@ -13,8 +13,9 @@ export interface SequenceFeeds {
   readonly name: string;
   /** Rows of the sequence's token blocks: at least 1, so that nothing is ever gathered from an empty matrix. */
   readonly tokenCount: number;
-  /** Share of the rectangles' places that hold no event. */
-  readonly paddingWaste: number;
+  /** Places of the rectangles, and events in them; none of either in a batch without any event. */
+  readonly places: number;
+  readonly events: number;
   readonly tensors: readonly FeedTensor[];
 }
 
@@ -23,8 +24,6 @@ interface LengthGroup {
   readonly requests: readonly number[];
   readonly length: number;
 }
-
-const MASKED = -1e9;
 
 /**
  * Cuts requests, by history length, into at most `groups` groups such that padding each to its longest wastes least: an
@@ -106,13 +105,13 @@ const rectangles = (
 
 const causalBias = (length: number): Float32Array => {
   const bias = new Float32Array(length * length);
-  for (let row = 0; row < length; row += 1) bias.fill(MASKED, row * length + row + 1, (row + 1) * length);
+  for (let row = 0; row < length; row += 1) bias.fill(MASKED_SCORE, row * length + row + 1, (row + 1) * length);
   return bias;
 };
 
 const keyBias = ({ requests, length }: LengthGroup, lengths: Int32Array): Float32Array => {
   const bias = new Float32Array(requests.length * length);
-  requests.forEach((request, index) => bias.fill(MASKED, index * length + lengths[request]!, (index + 1) * length));
+  requests.forEach((request, index) => bias.fill(MASKED_SCORE, index * length + lengths[request]!, (index + 1) * length));
   return bias;
 };
 
@@ -167,6 +166,6 @@ export const arrangeSequence = (sequence: SequenceLayout, offsets: Int32Array, c
     if (token >= 0) newestOf[token] = request;
   });
   tensors.push({ name: sequenceInput.newest(name), shape: [requestCount], data: newest }, { name: sequenceInput.newestOf(name), shape: [tokenCount], data: newestOf });
-  const places = groups.reduce((sum, { requests, length }) => sum + requests.length * length, 0);
-  return { name, tokenCount, paddingWaste: 1 - events / places, tensors };
+  const places = events === 0 ? 0 : groups.reduce((sum, { requests, length }) => sum + requests.length * length, 0);
+  return { name, tokenCount, places, events, tensors };
 };

@@ -1,9 +1,10 @@
 /** Which value each row of an embedding table stands for: how rows find their values again when vocabularies change. */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { ArtifactError } from '../config/errors.js';
 import { FIRST_VALUE_ROW, type EncoderSet, type TableState } from '../data/encoder-state.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
+import { replaceFile } from './replace-file.js';
 
 /** The part of fitted encoders that says what rows stand for. */
 export type Vocabulary = Pick<EncoderSet, 'tables' | 'surfaces' | 'viewTypes'>;
@@ -17,10 +18,8 @@ export const writeVocabulary = (path: string, { tables, surfaces, viewTypes }: V
   const text = `${JSON.stringify({ surfaces, viewTypes, tables })}\n`;
   try {
     if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
-    writeFileSync(`${path}.writing`, text);
-    renameSync(`${path}.writing`, path);
+    replaceFile(path, text);
   } catch (cause) {
-    rmSync(`${path}.writing`, { force: true });
     throw explainIoFailure(cause, path);
   }
 };

@@ -4,7 +4,8 @@ import type { EmbeddingTable, TablePart } from '../kernels/embedding-kernel.js';
 import type { ModelLayout } from '../model/layout.js';
 import { tablePartName, VOCABULARY_FILE, type CheckpointManifest } from './checkpoint-manifest.js';
 import { openCheckpoint } from './checkpoint.js';
-import { rowRanges, rowSize, type WritableTensor } from './named-tensor.js';
+import { fillTensor } from './fill-tensors.js';
+import { rowRanges, type WritableTensor } from './named-tensor.js';
 import { SafetensorsFile } from './safetensors.js';
 import { olderRows, readVocabulary, type Vocabulary } from './vocabulary.js';
 
@@ -50,11 +51,7 @@ export const planTableStarts = (directory: string, layout: ModelLayout, vocabula
 const copyMatching = (file: SafetensorsFile, tensors: readonly WritableTensor[]): string[] =>
   tensors.flatMap((tensor) => {
     if (!file.names.includes(tensor.name) || file.shape(tensor.name).join() !== tensor.shape.join()) return [tensor.name];
-    for (const { first, floats } of rowRanges(tensor)) {
-      const values = new Float32Array(floats);
-      file.readInto(tensor.name, values, first * rowSize(tensor));
-      tensor.write(first, values);
-    }
+    fillTensor(file, tensor);
     return [];
   });
 
