@@ -3,6 +3,8 @@
  * `loadProject` validates a config and resolves it into a {@link Project}, in which every default is filled in.
  */
 
+import type { UnifyConfig, UnifyPlan } from './unify-plan.js';
+
 /** Where a feature is stored, computed and broadcast. */
 export type Side = 'request' | 'candidate';
 
@@ -187,9 +189,10 @@ export type SplitConfig =
   /** Fractions of the time-ordered requests, of all surfaces together. Default 0.1 and 0.1. */
   | { readonly validation: number; readonly test: number };
 
-export interface ModelConfig<T extends string = string, F extends string = string> {
-  /** `separate`: a model per surface on its own features. `unified`: one for all. `linear`: logistic regression per surface. */
-  readonly preset: 'separate' | 'unified' | 'linear';
+/** A model's own options, whatever its preset. */
+export interface ModelOptions<T extends string = string, F extends string = string> {
+  /** Features it reads, by name; the others are as if they were not there. Default: all of its surfaces'. */
+  readonly features?: readonly F[];
   /** Default width 16. */
   readonly embedding?: { readonly width?: number };
   /** DCNv2 layers (0: none; default 2); `rank` makes each low-rank. */
@@ -211,6 +214,11 @@ export interface ModelConfig<T extends string = string, F extends string = strin
   /** `fixed` weights of tasks, or learned from each task's uncertainty (Kendall et al. 2018). Default `fixed`. */
   readonly taskWeighting?: 'fixed' | 'uncertainty';
   readonly training?: TrainingConfig<T>;
+}
+
+export interface ModelConfig<T extends string = string, F extends string = string> extends ModelOptions<T, F> {
+  /** `separate`: a model per surface on its own features. `unified`: one for all. `linear`: logistic regression per surface. */
+  readonly preset: 'separate' | 'unified' | 'linear';
 }
 
 export interface TransformerConfig<F extends string = string> {
@@ -327,10 +335,17 @@ export interface ProjectConfig<S extends string = string, F extends string = str
     readonly shardCandidates?: number;
     /** Column with the true probability of `task` (simulated data only): kept for evaluation, never a feature. */
     readonly truth?: Readonly<Partial<Record<NoInfer<T>, string>>>;
+    /**
+     * Column with the probability of `task` that an existing outside model predicted: kept for comparison, never a feature.
+     * With it `onefold unify` measures against that model instead of training separate ones.
+     */
+    readonly outside?: Readonly<Partial<Record<NoInfer<T>, string>>>;
   };
   /** Models that `onefold train NAME` knows. Default: `separate`, `unified` and `linear`, each with its preset, and `full`. */
   readonly models?: Readonly<Record<string, ModelConfig<NoInfer<T>, NoInfer<F>>>>;
   readonly training?: TrainingConfig<NoInfer<T>>;
+  /** The path of `onefold unify` from separate models to one. Every part has a default. */
+  readonly unify?: UnifyConfig<NoInfer<S>, NoInfer<F>, NoInfer<T>>;
 }
 
 /** A config with its defaults filled in and its names resolved: what every other room reads. */
@@ -354,8 +369,12 @@ export interface Project {
     readonly shardCandidates: number;
     /** Expression of the true probability per task, where known. */
     readonly truth: Readonly<Record<string, string>>;
+    /** Expression of an outside model's probability per task, where there is one. */
+    readonly outside: Readonly<Record<string, string>>;
   };
   readonly models: Readonly<Record<string, Model>>;
+  /** Undefined in a project that only reads rows for an export. */
+  readonly unify: UnifyPlan | undefined;
 }
 
 export interface Surface {
@@ -436,6 +455,8 @@ export interface Task {
 export interface Model {
   readonly name: string;
   readonly preset: 'separate' | 'unified' | 'linear';
+  /** Names of the features it reads; undefined: all of its surfaces'. */
+  readonly features: readonly string[] | undefined;
   readonly embeddingWidth: number;
   readonly cross: { readonly layers: number; readonly rank: number | undefined };
   readonly mlp: readonly number[];
