@@ -2,6 +2,7 @@
 export const DESCRIPTIONS = {
   init: 'write a starting onefold.config.ts by looking at the columns of your files',
   simulate: 'simulate a marketplace of three surfaces, with the true probability of every row',
+  unify: 'go from separate models to one, a stage at a time, each held against its gate; ends with a report',
   prepare: 'merge, check and encode the logs of all surfaces into one dataset',
   inspect: 'state what a model costs per module and per surface, without training it',
   train: 'train a model of the config',

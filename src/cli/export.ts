@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { didYouMean, listNames } from '../config/suggest.js';
 import { openDataset } from '../data/dataset.js';
-import type { PreparedManifest, Split } from '../data/prepared.js';
+import { latestSplit } from '../data/latest-split.js';
 import { exportSurface, storedMetrics } from '../export/export-surface.js';
 import type { ExportManifest } from '../export/manifest.js';
 import { checkpointOf, evaluationFile, modelNamed } from '../unify/model-run.js';
@@ -39,10 +39,6 @@ const describe = (directory: string, manifest: ExportManifest): string => {
   return `${surface}: ${relative(process.cwd(), directory)} (${megabytes(size)}: ${files.map((file) => file.path).join(', ')}, manifest.json)
   replayed ${compactNumber(parity.encodedRows)} held-out candidates, ${compactNumber(parity.rawRows)} of them from raw values: largest difference ${parity.maxDifference.toExponential(1)}${rounding}`;
 };
-
-/** The latest split with rows of the surface: where its raw rows are from too. */
-const latestSplit = (manifest: PreparedManifest, surface: string): Split =>
-  (['test', 'validation', 'train'] as const).find((split) => (manifest.splits[split].counts[surface]?.candidates ?? 0) > 0)!;
 
 /** `onefold export NAME`: one self-contained, parity-checked checkpoint per surface. */
 export const exportCommand = (): Command =>

@@ -11,6 +11,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const LOAD: Readonly<Record<CommandName, () => Promise<Command>>> = {
   init: async () => (await import('./init.js')).initCommand(),
   simulate: async () => (await import('./simulate.js')).simulateCommand(),
+  unify: async () => (await import('./unify.js')).unifyCommand(),
   prepare: async () => (await import('./prepare.js')).prepareCommand(),
   inspect: async () => (await import('./inspect.js')).inspectCommand(),
   train: async () => (await import('./train.js')).trainCommand(),

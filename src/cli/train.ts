@@ -1,12 +1,12 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { TrainProgress } from '../train/progress.js';
-import { modelNamed, type GroupRun } from '../unify/model-run.js';
+import { modelNamed } from '../unify/model-run.js';
 import { openPrepared } from '../unify/open-prepared.js';
 import { trainRuns, type TrainedRun } from '../unify/train-model.js';
-import { compactNumber, duration, type Output, type ProgressLine } from './output.js';
+import { compactNumber, duration } from './output.js';
 import { openProject, projectCommand, type ProjectOptions } from './project-command.js';
 import { withInterrupt } from './interrupt.js';
+import { percent, trainingProgress } from './training-progress.js';
 
 interface TrainCommandOptions extends ProjectOptions {
   readonly resume?: boolean;
@@ -19,28 +19,6 @@ const EXAMPLES = `
   onefold train separate --resume            go on where training was interrupted; runs that had ended are kept
   onefold train unified --from yesterday/    start from the checkpoint of an older run, on today's data
 `;
-
-const percent = (share: number): string => `${Math.round(100 * share)}%`;
-
-const describeProgress = ({ epoch, epochs, rowsPerSecond, etaSeconds, engineBusy, surfaceLosses }: TrainProgress): string => {
-  const losses = Object.entries(surfaceLosses).map(([surface, loss]) => `${surface} ${loss.toFixed(4)}`);
-  return `epoch ${epoch + 1}/${epochs}, ${compactNumber(rowsPerSecond)} rows/s, engine ${percent(engineBusy)} busy, ${duration(etaSeconds)} left, loss ${losses.join(', ')}`;
-};
-
-/** One progress line per run, opened when the run first reports. */
-const progressOf = (output: Output, model: string): ((run: GroupRun, progress: TrainProgress) => void) & { close(): void } => {
-  let current: { readonly run: string; readonly line: ProgressLine; last: string } | undefined;
-  const close = (): void => current?.line.done(current.last);
-  const report = (run: GroupRun, progress: TrainProgress): void => {
-    if (current?.run !== run.name) {
-      close();
-      current = { run: run.name, line: output.progress(`train ${model} ${run.name}`), last: '' };
-    }
-    current.last = describeProgress(progress);
-    current.line.update(progress.candidates / progress.totalCandidates, current.last);
-  };
-  return Object.assign(report, { close });
-};
 
 const describeRun = ({ run, result, kept: isKept, seconds }: TrainedRun): string => {
   if (isKept) return `${run.name}: kept, it had ended after ${compactNumber(result.steps)} steps → ${relative(process.cwd(), result.checkpoint)}`;
@@ -79,13 +57,13 @@ export const trainCommand = (): Command =>
       const { project, output } = await openProject(options);
       const model = modelNamed(project, name);
       const { directory, manifest } = await openPrepared(project);
-      const onProgress = progressOf(output, name);
+      const progress = trainingProgress(output);
       const onNotice = oncePerLine((line) => {
         output.step(line);
       });
       const start = options.from === undefined ? {} : { from: resolve(options.from) };
-      const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress, onNotice, ...start, resume: options.resume === true }));
-      onProgress.close();
+      const runs = await withInterrupt((signal) => trainRuns({ project, model, manifest, directory, signal, onProgress: (run, now) => progress.report(`train ${name} ${run.name}`, now), onNotice, ...start, resume: options.resume === true }));
+      progress.close();
       for (const run of runs) for (const line of [...describeStart(run), describeRun(run)]) output.text(line);
       output.result({ model: name, runs: runs.map(({ run, result, kept, seconds }) => ({ ...run, ...result, kept, seconds })) });
     });

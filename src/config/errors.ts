@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'training'
   | 'artifact'
   | 'parity'
+  | 'gate'
   | 'io'
   | 'interrupted'
   | 'internal';
@@ -27,6 +28,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   artifact: 7,
   parity: 8,
   io: 9,
+  gate: 10,
   interrupted: 130,
 };
 
@@ -90,6 +92,13 @@ export class ArtifactError extends OnefoldError {
 export class ParityError extends OnefoldError {
   constructor(message: string, details?: ErrorDetails) {
     super('parity', message, details);
+  }
+}
+
+/** A stage of unification did not keep its limits. */
+export class GateError extends OnefoldError {
+  constructor(message: string, details?: ErrorDetails) {
+    super('gate', message, details);
   }
 }
 

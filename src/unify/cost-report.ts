@@ -8,7 +8,7 @@ import { buildModelGraph } from '../model/build-model.js';
 import type { ModelGraph } from '../model/model-graph.js';
 import { moduleCosts, stepBytes, type ModuleCost } from '../model/module-costs.js';
 import { lookupBytes, tableCost, type TableCost } from './lookup-costs.js';
-import { groupRuns } from './model-run.js';
+import { groupRuns, type GroupRun } from './model-run.js';
 import { meanLength, requestShape } from './traffic-shape.js';
 
 /** FLOPs, apart by what they grow with: a request (with its tokens) is paid for once, whatever its candidates. */
@@ -154,6 +154,45 @@ export const separateCosts = (project: Project, model: Model, manifest: Prepared
   );
 };
 
+const trafficFlops = (run: Costed, own: SurfaceTraffic): number => own.requests * flopsOf(run, requestShape(run.graph.layout, [own]), 'train');
+
+const trafficOf = (traffic: Traffic, surfaces: readonly string[]): readonly SurfaceTraffic[] => traffic.surfaces.filter(({ surface }) => surfaces.includes(surface));
+
+/**
+ * States what one run of a model costs.
+ *
+ * @param group name and surfaces of the run
+ * @param traffic of the split that the averages are taken from; it must hold requests of the run's surfaces
+ * @param total FLOPs of all traffic that the surfaces' shares are taken of; default: this run's
+ * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
+ */
+export const runReport = (project: Project, model: Model, manifest: PreparedManifest, traffic: Traffic, group: Pick<GroupRun, 'name' | 'surfaces'>, total?: number): RunReport => {
+  const { name, surfaces } = group;
+  const own = trafficOf(traffic, surfaces);
+  const run = costed(buildModelGraph(project, manifest.encoders, model, surfaces));
+  const all = total ?? own.reduce((flops, one) => flops + trafficFlops(run, one), 0);
+  const { graph } = run;
+  const request = requestShape(graph.layout, own);
+  const thousand = scaledShape(request, 1000 / shapeCandidates(request));
+  const bare = model.projection === undefined || graph.layout.sequences.length === 0 ? undefined : costed(buildModelGraph(project, manifest.encoders, { ...model, projection: undefined }, surfaces));
+  return {
+    run: name,
+    parameters: parameterCount(graph),
+    modules: moduleReports(run, scaledShape(request, model.training.batchSize / shapeCandidates(request))),
+    tables: graph.layout.fusedTables.map((table) => tableCost(table, model.training.embeddingOptimizer)),
+    perThousandCandidates: {
+      forward: flopsOf(run, thousand, 'forward'),
+      train: flopsOf(run, thousand, 'train'),
+      expandedForward: flopsOf(run, expandedShape(thousand), 'forward'),
+      expandedTrain: flopsOf(run, expandedShape(thousand), 'train'),
+      lookupBytes: lookupBytes(graph.layout, thousand, (column) => traffic.candidateLists.get(column) ?? meanLength(own, column), model.training.embeddingOptimizer).forward,
+    },
+    withoutProjection: bare === undefined ? undefined : { forward: flopsOf(bare, thousand, 'forward'), train: flopsOf(bare, thousand, 'train'), parameters: parameterCount(bare.graph) },
+    batch: largestBatch(graph, model, request),
+    surfaces: own.map((one) => surfaceReport(run, model, traffic, one, trafficFlops(run, one) / all)),
+  };
+};
+
 /**
  * States what each run of a model costs.
  *
@@ -161,32 +200,10 @@ export const separateCosts = (project: Project, model: Model, manifest: Prepared
  * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
  */
 export const costReport = (project: Project, model: Model, manifest: PreparedManifest, traffic: Traffic): readonly RunReport[] => {
-  const runs = groupRuns(project, model).flatMap(({ name, surfaces }) => {
-    const own = traffic.surfaces.filter(({ surface }) => surfaces.includes(surface));
-    return own.length === 0 ? [] : [{ name, surfaces, own, run: costed(buildModelGraph(project, manifest.encoders, model, surfaces)) }];
-  });
-  const trafficFlops = (run: Costed, own: SurfaceTraffic): number => own.requests * flopsOf(run, requestShape(run.graph.layout, [own]), 'train');
-  const total = runs.reduce((sum, { run, own }) => sum + own.reduce((flops, one) => flops + trafficFlops(run, one), 0), 0);
-  return runs.map(({ name, surfaces, own, run }) => {
-    const { graph } = run;
-    const request = requestShape(graph.layout, own);
-    const thousand = scaledShape(request, 1000 / shapeCandidates(request));
-    const bare = model.projection === undefined || graph.layout.sequences.length === 0 ? undefined : costed(buildModelGraph(project, manifest.encoders, { ...model, projection: undefined }, surfaces));
-    return {
-      run: name,
-      parameters: parameterCount(graph),
-      modules: moduleReports(run, scaledShape(request, model.training.batchSize / shapeCandidates(request))),
-      tables: graph.layout.fusedTables.map((table) => tableCost(table, model.training.embeddingOptimizer)),
-      perThousandCandidates: {
-        forward: flopsOf(run, thousand, 'forward'),
-        train: flopsOf(run, thousand, 'train'),
-        expandedForward: flopsOf(run, expandedShape(thousand), 'forward'),
-        expandedTrain: flopsOf(run, expandedShape(thousand), 'train'),
-        lookupBytes: lookupBytes(graph.layout, thousand, (column) => traffic.candidateLists.get(column) ?? meanLength(own, column), model.training.embeddingOptimizer).forward,
-      },
-      withoutProjection: bare === undefined ? undefined : { forward: flopsOf(bare, thousand, 'forward'), train: flopsOf(bare, thousand, 'train'), parameters: parameterCount(bare.graph) },
-      batch: largestBatch(graph, model, request),
-      surfaces: own.map((one) => surfaceReport(run, model, traffic, one, trafficFlops(run, one) / total)),
-    };
-  });
+  const groups = groupRuns(project, model).filter(({ surfaces }) => trafficOf(traffic, surfaces).length > 0);
+  const total = groups.reduce((sum, { surfaces }) => {
+    const run = costed(buildModelGraph(project, manifest.encoders, model, surfaces));
+    return sum + trafficOf(traffic, surfaces).reduce((flops, one) => flops + trafficFlops(run, one), 0);
+  }, 0);
+  return groups.map((group) => runReport(project, model, manifest, traffic, group, total));
 };

@@ -33,14 +33,24 @@ export const requireCheckpoint = (project: Project, model: Model, run: GroupRun,
   }
 };
 
-/** Loads the checkpoints of a model. */
-export const openModel = async (project: Project, model: Model, manifest: PreparedManifest): Promise<OpenModel> => {
+/** A run and the model that it is one of. */
+export interface ModelRun {
+  readonly model: Model;
+  readonly run: GroupRun;
+}
+
+/**
+ * Loads the checkpoints of some runs, which may be of several models.
+ *
+ * @throws ArtifactError when a run has no checkpoint, or one of another config or dataset
+ */
+export const openRuns = async (project: Project, manifest: PreparedManifest, runs: readonly ModelRun[]): Promise<OpenModel> => {
   const groups: (ScoredGroup & { readonly run: GroupRun; readonly scorer: Engine })[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(groups.map(({ scorer }) => scorer.close()));
   };
   try {
-    for (const run of groupRuns(project, model)) {
+    for (const { model, run } of runs) {
       requireCheckpoint(project, model, run, manifest);
       const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
       const scorer = await Engine.create({ graph, taskNames: manifest.tasks.map((task) => task.name), threads: model.training.threads });
@@ -54,27 +64,35 @@ export const openModel = async (project: Project, model: Model, manifest: Prepar
   }
 };
 
-export interface ScoreModelOptions extends Pick<ScoreOptions, 'trainingOnly' | 'onProgress'> {
+/** Loads the checkpoints of a model. */
+export const openModel = (project: Project, model: Model, manifest: PreparedManifest): Promise<OpenModel> =>
+  openRuns(project, manifest, groupRuns(project, model).map((run) => ({ model, run })));
+
+export interface ScoreRunsOptions extends Pick<ScoreOptions, 'trainingOnly' | 'onProgress'> {
   readonly project: Project;
-  readonly model: Model;
   readonly manifest: PreparedManifest;
   /** Folder of the prepared dataset. */
   readonly directory: string;
   readonly split: Split;
 }
 
-/** Streams a trained model's predictions of a split, a chunk of whole requests at a time. */
-export async function* streamPredictions(options: ScoreModelOptions): AsyncGenerator<Predictions, void, undefined> {
-  const { project, model, manifest, directory, split, trainingOnly, onProgress } = options;
-  const opened = await openModel(project, model, manifest);
+export interface ScoreModelOptions extends ScoreRunsOptions {
+  readonly model: Model;
+}
+
+/** Streams predictions of a split, a chunk of whole requests at a time: every surface by the run that has it. */
+export async function* streamRuns(runs: readonly ModelRun[], options: ScoreRunsOptions): AsyncGenerator<Predictions, void, undefined> {
+  const { project, manifest, directory, split, trainingOnly, onProgress } = options;
+  const opened = await openRuns(project, manifest, runs);
   try {
     const tasks = manifest.tasks.map((task) => task.name);
-    const dataset = await openDataset(directory, manifest, split, { tasks, batchCandidates: model.training.batchSize });
+    const batchCandidates = Math.min(...runs.map(({ model }) => model.training.batchSize));
+    const dataset = await openDataset(directory, manifest, split, { tasks, batchCandidates });
     try {
       yield* scoreShards(dataset, {
         manifest,
         groups: opened.groups,
-        batchRequests: model.training.batchRequests,
+        batchRequests: Math.min(...runs.map(({ model }) => model.training.batchRequests)),
         ...(trainingOnly === undefined ? {} : { trainingOnly }),
         ...(onProgress === undefined ? {} : { onProgress }),
       });
@@ -85,6 +103,10 @@ export async function* streamPredictions(options: ScoreModelOptions): AsyncGener
     await opened.close();
   }
 }
+
+/** Streams a trained model's predictions of a split, a chunk of whole requests at a time. */
+export const streamPredictions = ({ model, ...options }: ScoreModelOptions): AsyncGenerator<Predictions, void, undefined> =>
+  streamRuns(groupRuns(options.project, model).map((run) => ({ model, run })), options);
 
 /** A trained model's predictions of a split, in memory. */
 export const scoreModel = async (options: ScoreModelOptions): Promise<Predictions> => {

@@ -28,6 +28,8 @@ export interface TrainRunOptions {
   readonly resume?: boolean;
   /** Start from an older model: the folder of its runs, of one run, or of a checkpoint. Runs that are resumed go on instead. */
   readonly from?: string;
+  /** Part of the planned steps that a run takes, in (0, 1]. Default 1. */
+  readonly budget?: number;
   readonly signal?: AbortSignal;
   /** Gets a line for the user, such as that the slow kernel runs. */
   readonly onNotice?: (line: string) => void;
@@ -103,7 +105,13 @@ async function* expandBatches(batches: AsyncIterable<Batch>): AsyncGenerator<Bat
 const batchesOf = (dataset: Dataset, training: Training, epoch: number, from: number): AsyncIterable<Batch> =>
   training.expand ? expandBatches(dataset.batches({ epoch, from })) : dataset.batches({ epoch, from });
 
-const trainRun = async (options: TrainRunOptions, run: GroupRun, from: string | undefined): Promise<TrainedRun> => {
+/**
+ * Trains one run of a model.
+ *
+ * @param from checkpoint to start from; none: from random weights
+ * @throws TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
+ */
+export const trainRun = async (options: TrainRunOptions, run: GroupRun, from?: string): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
   const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces, baseRates(manifest));
   const training = trainingFor(model.training, graph.layout);
@@ -141,6 +149,7 @@ const trainRun = async (options: TrainRunOptions, run: GroupRun, from: string | 
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
       ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
+      ...(options.budget === undefined ? {} : { budget: options.budget }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(onProgress === undefined ? {} : { onProgress: (progress: TrainProgress) => onProgress(run, progress) }),
     });
