@@ -61,9 +61,11 @@ const resolveTransformer = (transformer: TransformerConfig, dropout: number): Tr
   };
 };
 
-const resolveModel = (name: string, model: ModelConfig, project: TrainingConfig | undefined, firstTask: string): Model => ({
+/** One model; its training is the project's with its own options over it. */
+export const resolveModel = (name: string, model: ModelConfig, project: TrainingConfig | undefined, firstTask: string): Model => ({
   name,
   preset: model.preset,
+  features: model.features,
   embeddingWidth: model.embedding?.width ?? 16,
   cross: { layers: model.cross?.layers ?? 2, rank: model.cross?.rank },
   mlp: model.mlp ?? [128, 64],

@@ -8,6 +8,7 @@ import { parseMoment } from './moment.js';
 import type { KeysConfig, Project, ProjectConfig, SplitConfig, Surface, Task } from './project.js';
 import { resolveFeatures } from './resolve-features.js';
 import { resolveModels } from './resolve-models.js';
+import { resolveUnify } from './resolve-unify.js';
 import { raised } from './raised.js';
 import { validateConfig } from './validate.js';
 
@@ -51,6 +52,10 @@ const resolveSplit = (split: SplitConfig | undefined): SplitConfig => {
     ...(split.until === undefined ? {} : { until: parseMoment(split.until)! }),
   };
 };
+
+/** Columns that are set, by task. */
+const columnsOf = (columns: Readonly<Record<string, string | undefined>> | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(columns ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
 const defaultMemoryLimit = (): string => `${Math.max(1, Math.min(8, Math.floor(totalmem() / 2 / GIGABYTE)))}GB`;
 
@@ -101,10 +106,10 @@ export function resolveProject(config: ConfigInput, options: { readonly file: st
       badRows: valid.data?.badRows ?? 'fail',
       memoryLimit: valid.data?.memoryLimit ?? defaultMemoryLimit(),
       shardCandidates: valid.data?.shardCandidates ?? 500_000,
-      truth: Object.fromEntries(
-        Object.entries<string | undefined>(valid.data?.truth ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined),
-      ),
+      truth: columnsOf(valid.data?.truth),
+      outside: columnsOf(valid.data?.outside),
     },
     models: resolveModels(valid, tasks[0]!),
+    unify: resolveUnify(valid, surfaces, tasks),
   };
 }

@@ -3,6 +3,7 @@
  * `schema-issues.ts` adds what was found and the fix. Checks across entries are in `validate.ts`.
  */
 import { z } from 'zod';
+import { CALIBRATION_METHODS, MODEL_STAGES, STAGES } from './unify-plan.js';
 
 /** An object that takes no other keys; its error text for an unknown key is the list of known ones. */
 const strict = <S extends z.ZodRawShape>(shape: S, expected = 'an object') =>
@@ -241,8 +242,8 @@ const experts = strict(
   '{ count, kind, hidden, rank }',
 );
 
-const model = strict({
-  preset: oneOf('separate', 'unified', 'linear'),
+const modelOptions = {
+  features: list(name, 'a list of features').min(1, { error: 'at least one feature' }).optional(),
   embedding: strict({ width: width.optional() }, '{ width }').optional(),
   cross: strict({ layers: whole(0).optional(), rank: whole(1).optional() }, '{ layers, rank }').optional(),
   mlp: layers.optional(),
@@ -254,6 +255,51 @@ const model = strict({
   lateFusion: z.boolean({ error: 'true or false' }).optional(),
   taskWeighting: oneOf('fixed', 'uncertainty').optional(),
   training: training.optional(),
+};
+
+const model = strict({ preset: oneOf('separate', 'unified', 'linear'), ...modelOptions });
+
+/** A model's options without its preset; what a sweep tries must be valid here too. */
+export const modelOptionsSchema = strict(modelOptions);
+
+const limit = z.union([z.literal(false), above(0, 'a number above 0, or false')], { error: 'a number above 0, or false' });
+
+const gateOptions = {
+  quality: z
+    .union([z.literal(false), strict({ metric: oneOf('auc', 'ne').optional(), margin: numberIn(0, 1, 'a number from 0 to 1').optional(), tasks: list(name, 'a list of tasks').optional() })], { error: 'false, or { metric, margin, tasks }' })
+    .optional(),
+  gain: z.boolean({ error: 'true or false' }).optional(),
+  calibration: z.union([z.literal(false), strict({ within: above(0, 'a number above 0').optional() })], { error: 'false, or { within }' }).optional(),
+  trainingCost: limit.optional(),
+  latency: limit.optional(),
+  size: limit.optional(),
+};
+
+const unify = strict({
+  separate: strict({ ...modelOptions, on: named(modelOptionsSchema, 'an object with a key per surface').optional() }).optional(),
+  baseline: modelOptionsSchema.optional(),
+  sharedLearning: modelOptionsSchema.optional(),
+  efficiency: modelOptionsSchema.optional(),
+  surfaceAware: modelOptionsSchema.optional(),
+  order: list(list(name, 'a list of surfaces').min(1, { error: 'at least one surface' }), 'a list of groups, each a list of surfaces').optional(),
+  similarity: rate.optional(),
+  gates: strict({
+    ...gateOptions,
+    stages: strict(Object.fromEntries(STAGES.map((stage) => [stage, strict(gateOptions).optional()]))).optional(),
+  }).optional(),
+  sweep: strict({
+    trials: whole(1).optional(),
+    method: oneOf('random', 'halving').optional(),
+    seed: z.number({ error: 'a whole number' }).int({ error: 'a whole number' }).optional(),
+    stages: list(oneOf(...MODEL_STAGES), 'a list of stages').optional(),
+    settings: named(list(z.unknown(), 'a list of values').min(1, { error: 'at least one value' }), 'an object with a key per option').optional(),
+  }).optional(),
+  calibration: strict({
+    methods: list(oneOf(...CALIBRATION_METHODS), 'a list of methods').min(1, { error: 'at least one method' }).optional(),
+    folds: whole(2).optional(),
+  }).optional(),
+  export: strict({ tables: oneOf('fp32', 'fp16', 'int8').optional(), dense: oneOf('fp32', 'int8').optional() }).optional(),
+  report: strict({ leaveOneOut: z.boolean({ error: 'true or false' }).optional(), importanceRows: whole(0).optional() }).optional(),
 });
 
 const memory = 'an amount of memory such as "4GB"';
@@ -275,9 +321,11 @@ export const projectSchema = strict({
       .optional(),
     shardCandidates: whole(1).optional(),
     truth: named(expression, 'an object with a key per task').optional(),
+    outside: named(expression, 'an object with a key per task').optional(),
   }).optional(),
   models: named(model, 'an object with a key per model')
     .refine((models) => Object.keys(models).length > 0, { error: 'at least one model' })
     .optional(),
   training: training.optional(),
+  unify: unify.optional(),
 });

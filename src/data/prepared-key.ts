@@ -28,7 +28,8 @@ export const preparedKey = (project: Project, sources: readonly SourceFingerprin
     features: project.features.map(shapeOf),
     tasks: project.tasks,
     split: project.split,
-    data: { ...project.data, memoryLimit: undefined },
+    // Without an outside model the key is what it was before there could be one.
+    data: { ...project.data, outside: Object.keys(project.data.outside).length === 0 ? undefined : project.data.outside, memoryLimit: undefined },
     sources,
   };
   return createHash('sha256').update(JSON.stringify(sorted(parts))).digest('hex');

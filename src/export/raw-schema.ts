@@ -65,8 +65,9 @@ export const rawProject = (schema: RawSchema, file: string, directory: string, s
   features: schema.features.filter((feature) => !serving || !isReplaced(feature)).map(inRow),
   tasks: [],
   split: { validation: 0, test: 0 },
-  data: { badRows: 'fail', memoryLimit: '1GB', shardCandidates: 1, truth: {} },
+  data: { badRows: 'fail', memoryLimit: '1GB', shardCandidates: 1, truth: {}, outside: {} },
   models: {},
+  unify: undefined,
 });
 
 /** Rows as `prepare` keeps them, rather than with the columns of the surface's own logs. */
