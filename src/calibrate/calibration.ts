@@ -5,9 +5,9 @@ import type { CalibrationMethod } from '../config/unify-plan.js';
  * One calibration layer, a non-decreasing map of logits:
  * `offset − below·softplus(−z) + above·softplus(z) + Σ rises[k]·relu(z − knots[k])`.
  *
- * Every method is one: with `below = above = s` the softplus terms are `s·z` (affine, temperature, shift, identity), with
- * two slopes it is beta calibration (Kull et al. 2017: `above·−ln(1 − p) + below·ln p + offset`), and with both 0 the rises
- * are a monotone piecewise-linear curve (isotonic).
+ * Every method is one. With `below = above = s` the softplus terms are `s·z`: shift, temperature (Guo et al. 2017) and affine
+ * (Platt 1999). With two slopes it is beta calibration (Kull et al. 2017), `below·ln p − above·ln(1 − p) + offset`. With both 1
+ * the rises bend a line into a piecewise-linear curve: isotonic (Zadrozny & Elkan 2002), of slope 1 outside its knots.
  */
 export interface CalibrationLayer {
   readonly offset: number;

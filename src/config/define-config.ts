@@ -23,6 +23,7 @@ export type {
   FileSource,
   KeysConfig,
   ModelConfig,
+  ModelOptions,
   MultiFeature,
   NumberEncoding,
   NumberFeature,
@@ -40,6 +41,7 @@ export type {
   TrainingConfig,
   VectorFeature,
 } from './project.js';
+export type { CalibrationMethod, GateConfig, ModelStage, StageName, SweepConfig, UnifyConfig } from './unify-plan.js';
 
 /** What the function form of a config is called with. */
 export interface ConfigEnvironment {

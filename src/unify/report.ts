@@ -113,6 +113,11 @@ export interface CalibrationReport {
   readonly comparison: Comparison;
   /** Ratio to the true probabilities, where they are known; intervals hold what refitting on other users would change. */
   readonly truth: readonly { readonly task: string; readonly viewType: string; readonly rows: number; readonly before: number; readonly global: number; readonly after: number; readonly interval: Interval | null }[];
+  /**
+   * Mean log loss expected under the true probabilities, where they are known; `difference` is global less after: above 0 where a
+   * layer per view type is better.
+   */
+  readonly truthLoss: readonly { readonly task: string; readonly before: number; readonly global: number; readonly after: number; readonly difference: number; readonly interval: Interval | null }[];
 }
 
 /** N models against one. */
