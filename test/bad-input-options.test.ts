@@ -108,7 +108,9 @@ describe.concurrent('a command line with', () => {
     [['prepare', '--forse'], "unknown option '--forse'", 'Did you mean --force?'],
     [['prepar'], "unknown command 'prepar'", 'Did you mean prepare?'],
     [['train'], "missing required argument 'model'", '--help'],
-    [['export', 'unified', '--precision', 'fp8'], "argument 'fp8' is invalid", 'fp32, fp16'],
+    [['export', 'unified', '--tables', 'fp8'], "argument 'fp8' is invalid", 'fp32, fp16, int8'],
+    [['calibrate', 'exports/search', 'rows.parquet'], "required option '-o, --output <folder>' not specified", '--help'],
+    [['calibrate', 'exports/search', 'rows.parquet', '-o', 'new', '--folds', '1'], "argument '1' is invalid", 'at least 2'],
   ] as const)('%s', async (args, problem, hint) => {
     const { directory } = shelf.take();
     const plain = await runCli(args, { cwd: directory });

@@ -3,16 +3,22 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applyLayer, logitOf, sigmoid } from '../src/calibrate/apply-layer.js';
+import type { CalibrationLayer, TaskCalibration } from '../src/calibrate/calibration.js';
 import { ArtifactError, DataError, ParityError, UsageError } from '../src/config/errors.js';
 import type { Project } from '../src/config/project.js';
+import { resolveProject } from '../src/config/resolve.js';
 import { openDataset } from '../src/data/dataset.js';
+import type { EncoderSet } from '../src/data/encoder-state.js';
 import { checksumFile } from '../src/data/file-checksum.js';
 import { prepare, type PreparedDataset } from '../src/data/prepare.js';
 import { evaluatePredictions } from '../src/evaluate/evaluate.js';
-import { exportSurface, storedMetrics, type ExportSurfaceOptions } from '../src/export/export-surface.js';
+import type { ExportSurfaceOptions } from '../src/export/export-options.js';
+import { exportSurface } from '../src/export/export-surface.js';
 import { digestOf, type ExportManifest } from '../src/export/manifest.js';
 import { openExport } from '../src/export/open-export.js';
 import { predict } from '../src/export/predict.js';
+import { storedMetrics } from '../src/export/stored-metrics.js';
 import { openCheckpoint, writeCheckpoint } from '../src/train/checkpoint.js';
 import { CHECKPOINT_FILES, type CheckpointFile } from '../src/train/checkpoint-manifest.js';
 import { arrayTensor, type NamedTensor } from '../src/train/named-tensor.js';
@@ -20,7 +26,7 @@ import { SafetensorsFile } from '../src/train/safetensors.js';
 import { checkpointOf } from '../src/unify/model-run.js';
 import { openModel, scoreModel } from '../src/unify/score-model.js';
 import { trainRuns } from '../src/unify/train-model.js';
-import { createShop, readSql, runSql } from './support/shop-project.js';
+import { createShop, readSql, runSql, SHOP_CONFIG } from './support/shop-project.js';
 
 const SURFACES = ['feed', 'search'];
 
@@ -55,9 +61,10 @@ const exportTo = (folder: string, modelName: string, surface: string, change: Pa
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'onefold-'));
-  project = await createShop(directory);
+  const { file } = await createShop(directory);
+  project = resolveProject({ ...SHOP_CONFIG, models: { ...SHOP_CONFIG.models, wide: { preset: 'unified', embedding: { width: 8 }, mlp: [256, 64], tower: [32] } } }, { file });
   prepared = await prepare(project);
-  for (const name of ['unified', 'full', 'linear']) await trainRuns({ project, model: project.models[name]!, manifest: prepared, directory: prepared.directory });
+  for (const name of ['unified', 'full', 'linear', 'wide']) await trainRuns({ project, model: project.models[name]!, manifest: prepared, directory: prepared.directory });
   await withModel('unified', async (exportOne) => {
     for (const surface of SURFACES) await exportOne(`exports/${surface}`, surface);
   });
@@ -121,6 +128,69 @@ describe('an export', () => {
       // The engine has its own tables again.
       expect((await exportOne(`again/${surface}`, surface)).parity.maxDifference).toBeLessThan(1e-6);
     });
+  });
+
+  it.each(SURFACES)('with tables as bytes is as exact as they are, and says what they cost: %s', async (surface) => {
+    const { parity, precision } = await exportTo(`bytes/${surface}`, 'unified', surface, { precision: 'int8' });
+    expect(precision).toBe('int8');
+    expect(parity.maxDifference).toBeLessThan(1e-6);
+    expect(parity.precisionDifference).toBeGreaterThan(0);
+    expect(parity.maxLogitDifference).toBeGreaterThanOrEqual(parity.precisionDifference);
+    expect(Object.keys(parity.aucLoss)).toEqual(surface === 'feed' ? ['click', 'save'] : ['click']);
+    for (const loss of Object.values(parity.aucLoss)) expect(loss).toBeLessThanOrEqual(1e-4);
+    expect(statSync(path('bytes', surface, 'tables.bin')).size).toBeLessThanOrEqual(statSync(path('exports', surface, 'tables.bin')).size);
+  });
+
+  it('has the rows that its surface has looked up, and predicts as with all', async () => {
+    const all = await exportTo('all/search', 'unified', 'search', { rows: 'all' });
+    expect([all.rows, manifestOf('exports/search').rows]).toEqual(['all', 'used']);
+    const valuesOf = (folder: string, table: string): readonly string[] => {
+      const { tables } = JSON.parse(readFileSync(path(folder, 'encoders.json'), 'utf8')) as EncoderSet;
+      const found = tables.find(({ name }) => name === table)!;
+      return found.type === 'vocabulary' ? found.values : [];
+    };
+    // Search shows three ads, feed four.
+    expect([...valuesOf('all/search', 'position')].sort()).toEqual(['1', '2', '3', '4']);
+    expect([...valuesOf('exports/search', 'position')].sort()).toEqual(['1', '2', '3']);
+    expect(valuesOf('exports/search', 'user')).toEqual(valuesOf('all/search', 'user'));
+    expect([...valuesOf('exports/feed', 'position')].sort()).toEqual(['1', '2', '3', '4']);
+    const file = path('exports/search/golden.parquet');
+    await predict({ exported: path('all/search'), input: file, output: path('all.parquet') });
+    const [row] = await readSql<{ most: number }>(directory, `SELECT max(abs(p."probability.click" - g."probability.click")) AS most FROM '@/all.parquet' p POSITIONAL JOIN '@/exports/search/golden.parquet' g`);
+    expect(row!.most).toBeLessThan(1e-6);
+  });
+
+  it('calibrates each view type by its own layer, inside the graph', async () => {
+    const layer = (offset: number, slope: number): CalibrationLayer => ({ offset, below: slope, above: slope, knots: [-1], rises: [0.5] });
+    const layers = { 'feed/grid': layer(0.4, 1.2), 'feed/list': layer(-1, 0.7), 'search/search': layer(3, 1) };
+    const click: TaskCalibration = { task: 'click', method: 'affine', viewTypes: layers, surfaces: { feed: layer(0, 2) }, global: layer(0, 1), globalMethod: 'affine', scores: [], rows: {} };
+    const { parity, calibration } = await exportTo('calibrated/feed', 'unified', 'feed', { calibration: { version: 1, tasks: [click] } });
+    expect(parity.maxDifference).toBeLessThan(1e-6);
+    expect(calibration!.tasks).toEqual([{ ...click, viewTypes: { 'feed/grid': layers['feed/grid'], 'feed/list': layers['feed/list'] } }]);
+    const rows = await readSql<{ slot: 'grid' | 'list'; click: number; save: number; bareClick: number; bareSave: number }>(
+      directory,
+      `SELECT c."@view_type" AS slot, c."probability.click" AS click, c."probability.save" AS save, b."probability.click" AS "bareClick", b."probability.save" AS "bareSave"
+       FROM '@/calibrated/feed/golden.parquet' c POSITIONAL JOIN '@/exports/feed/golden.parquet' b`,
+    );
+    expect(new Set(rows.map(({ slot }) => slot))).toEqual(new Set(['grid', 'list']));
+    for (const { slot, click: calibrated, bareClick, save, bareSave } of rows) {
+      expect(calibrated).toBeCloseTo(sigmoid(applyLayer(layers[`feed/${slot}`], logitOf(bareClick))), 6);
+      expect(save).toBe(bareSave);
+    }
+  });
+
+  it('has quantized dense layers where they are faster and cost nothing, and says what was measured', async () => {
+    const wide = await exportTo('dense/feed', 'wide', 'feed', { dense: 'int8' });
+    expect(Object.keys(wide.measured!.dense)).toEqual(['fp32', 'int8']);
+    expect(wide.dense).toMatch(/^(fp32|int8)$/);
+    if (wide.dense === 'int8') expect(wide.parity.precisionDifference).toBeGreaterThan(0);
+    for (const loss of Object.values(wide.parity.aucLoss)) expect(loss).toBeLessThanOrEqual(1e-4);
+    expect(readdirSync(path('dense/feed')).sort()).toEqual(['encoders.json', 'golden.parquet', 'manifest.json', 'model.onnx', 'tables.bin']);
+    const opened = await openExport(path('dense/feed'));
+    await opened.close();
+    // Layers too small to gain are not even tried.
+    const small = await exportTo('dense/search', 'linear', 'search', { dense: 'int8' });
+    expect([small.dense, small.measured]).toEqual(['fp32', undefined]);
   });
 
   it.each(SURFACES)('can be of a linear model: %s', async (surface) => {
@@ -355,7 +425,7 @@ describe('the replay', () => {
     await runSql(directory, `COPY (SELECT * REPLACE (price + 20 AS price) FROM '${join(prepared.directory, file.path)}') TO '@/raw.parquet' (FORMAT parquet)`);
     const entry = { path: 'raw.parquet', bytes: statSync(path('raw.parquet')).size, sha256: await checksumFile(path('raw.parquet')) };
     const manifest = { ...prepared, rawRows: { search: entry } };
-    const failing = exportTo('wrong/search', 'unified', 'search', { manifest, preparedDirectory: directory });
+    const failing = exportTo('wrong/search', 'unified', 'search', { manifest, preparedDirectory: directory, rows: 'all' });
     await expect(failing).rejects.toThrow(/from raw values, task "click"/);
   });
 

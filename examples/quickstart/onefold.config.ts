@@ -52,7 +52,6 @@ export default defineConfig(({ data }) => {
     },
     data: { truth: { click: 'p_click', long_click: 'p_long_click', save: 'p_save' } },
     split: { validationFrom: '2026-01-17', testFrom: '2026-01-18' },
-    // The same settings for all; `full` adds what reads the history event by event, and experts.
     models: {
       separate: { preset: 'separate' },
       unified: { preset: 'unified' },
@@ -64,6 +63,26 @@ export default defineConfig(({ data }) => {
         experts: { count: 4, hidden: [64] },
       },
       linear: { preset: 'linear' },
+    },
+    // The path from the surfaces' own models to one: what each stage adds to the one before.
+    unify: {
+      // The models as they are: related pins has a deeper one than the other two.
+      separate: { on: { related_pins: { cross: { layers: 3 } } } },
+      sharedLearning: {
+        dropout: 0.1,
+        transformer: { layers: 1, width: 32, read: 'candidate', dropout: 0.2 },
+        experts: { count: 4, hidden: [64] },
+      },
+      // The Transformer's output projected to 16 numbers, narrower embeddings, low-rank crosses, fewer experts: together they pay
+      // for what was added.
+      efficiency: {
+        embedding: { width: 12 },
+        cross: { rank: 96 },
+        projection: { width: 16 },
+        mlp: [96, 48],
+        experts: { count: 3, hidden: [32] },
+      },
+      surfaceAware: { tower: [32] },
     },
     training: { batchSize: 512, epochs: 2, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
   };

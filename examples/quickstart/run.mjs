@@ -1,20 +1,12 @@
-/** The quickstart: a simulated marketplace of three surfaces, from logs to exports. */
+/** The quickstart: a simulated marketplace of three surfaces, from their own models to one, with its report. */
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runPipeline } from '../run-pipeline.mjs';
 
 const here = relative(process.cwd(), fileURLToPath(new URL('.', import.meta.url))) || '.';
 const data = join(here, '.onefold', 'marketplace');
-const project = ['--config', here, '--data', data];
 
 runPipeline([
-  ['simulate', data, '--candidates', '300000', '--force'],
-  ['prepare', ...project],
-  ['train', 'separate', ...project],
-  ['train', 'unified', ...project],
-  ['compare', 'separate', 'unified', ...project],
-  ['inspect', 'full', ...project],
-  ['train', 'full', ...project],
-  ['compare', 'unified', 'full', ...project],
-  ['export', 'full', ...project],
+  ['simulate', data, '--candidates', '600000', '--force'],
+  ['unify', '--config', here, '--data', data],
 ]);

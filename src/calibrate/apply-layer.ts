@@ -1,3 +1,4 @@
+/** What a layer does to a logit. */
 import type { CalibrationLayer } from './calibration.js';
 
 /** `ln(1 + eˣ)`, without overflow. */
@@ -5,7 +6,7 @@ export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.
 
 export const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
-/** A probability's logit; one stored as exactly 0 or 1 in float32 is as far out as that type can tell. */
+/** A probability's logit; one at 0 or 1 is as far out as float32 can tell from 1, on either side. */
 export const logitOf = (probability: number): number => {
   const inside = Math.min(Math.max(probability, 2 ** -24), 1 - 2 ** -24);
   return Math.log(inside) - Math.log1p(-inside);
@@ -18,5 +19,14 @@ export const applyLayer = ({ offset, below, above, knots, rises }: CalibrationLa
   return calibrated;
 };
 
-/** The layer after a shift of what it gives. */
+/** What a straight line makes of a layer's logits, as one layer: shifts, temperatures and affine corrections of a layer. */
+export const lineAfter = (line: CalibrationLayer, layer: CalibrationLayer): CalibrationLayer => ({
+  offset: line.offset + line.below * layer.offset,
+  below: line.below * layer.below,
+  above: line.below * layer.above,
+  knots: layer.knots,
+  rises: layer.rises.map((rise) => line.below * rise),
+});
+
+/** A layer whose logits are all higher by `shift`. */
 export const shiftLayer = (layer: CalibrationLayer, shift: number): CalibrationLayer => ({ ...layer, offset: layer.offset + shift });

@@ -1,11 +1,8 @@
 /**
- * Rows gathered by logit. Calibration curves bend far slower than a bin is wide, and every bin keeps the mean of its rows'
- * logits, so that fitting on bins is fitting on rows, whatever there are of them.
+ * Rows gathered by logit. Every bin keeps the mean of its rows' logits, so that fitting on bins is fitting on rows, whatever there
+ * are of them.
  */
 import type { TaskRows } from './task-rows.js';
-
-/** Bins per unit of logit. */
-const DENSITY = 64;
 
 /** `positives[i]` of `weights[i]` rows at `logits[i]`, ascending. */
 export interface BinnedRows {
@@ -14,34 +11,62 @@ export interface BinnedRows {
   readonly positives: Float64Array;
 }
 
-export const totalOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
+/** Sums by smallest group and bin, `[groups][bins]`. */
+export interface Tally {
+  readonly weights: Float64Array;
+  readonly positives: Float64Array;
+  /** Sums of the rows' logits. */
+  readonly logits: Float64Array;
+}
 
 /**
- * Some rows of a task, binned.
+ * Sums over a task's rows.
  *
  * @param counts how often each user's rows count; default: once
- * @param pull weight of a second label that every row has beside its own, the present layers' probability; default 0
+ * @param targets what counts as positive, in [0, 1] for each row; default: the labels
  */
-export const binRows = ({ logits, labels, users, present }: TaskRows, rows: Int32Array, counts?: Uint8Array, pull = 0): BinnedRows => {
-  const most = rows.length;
-  const [means, weights, positives] = [new Float64Array(most), new Float64Array(most), new Float64Array(most)];
-  let bins = 0;
-  let last = NaN;
-  for (const row of rows) {
+export const tallyRows = ({ logits, labels, users, groups, groupOf, binOf, bins }: TaskRows, counts?: Uint8Array, targets: Float64Array = labels): Tally => {
+  const size = groups.length * bins;
+  const tally: Tally = { weights: new Float64Array(size), positives: new Float64Array(size), logits: new Float64Array(size) };
+  for (let row = 0; row < logits.length; row += 1) {
     const count = counts === undefined ? 1 : counts[users[row]!]!;
     if (count === 0) continue;
-    const logit = logits[row]!;
-    const key = Math.round(logit * DENSITY);
-    if (key !== last) bins += 1;
-    last = key;
-    const bin = bins - 1;
-    means[bin]! += count * logit;
-    weights[bin]! += count;
-    positives[bin]! += count * (labels[row]! + (pull === 0 ? 0 : pull * present![row]!));
+    const cell = groupOf[row]! * bins + binOf[row]!;
+    tally.weights[cell]! += count;
+    tally.positives[cell]! += count * targets[row]!;
+    tally.logits[cell]! += count * logits[row]!;
   }
+  return tally;
+};
+
+/** Whether a group is another or part of it. */
+const isWithin = ({ groups }: TaskRows, place: number, whole: number): boolean => {
+  for (let at = place; ; at = groups[at]!.parent) {
+    if (at === whole) return true;
+    if (at === 0) return false;
+  }
+};
+
+/** A group's rows, those of its parts included. */
+export const binsOf = (rows: TaskRows, tally: Tally, group: number): BinnedRows => {
+  const { bins, groups } = rows;
+  const [logits, weights, positives] = [new Float64Array(bins), new Float64Array(bins), new Float64Array(bins)];
+  groups.forEach((_, place) => {
+    if (!isWithin(rows, place, group)) return;
+    for (let bin = 0, cell = place * bins; bin < bins; bin += 1, cell += 1) {
+      logits[bin]! += tally.logits[cell]!;
+      weights[bin]! += tally.weights[cell]!;
+      positives[bin]! += tally.positives[cell]!;
+    }
+  });
+  let filled = 0;
   for (let bin = 0; bin < bins; bin += 1) {
-    means[bin]! /= weights[bin]!;
-    weights[bin]! *= 1 + pull;
+    const weight = weights[bin]!;
+    if (weight === 0) continue;
+    logits[filled] = logits[bin]! / weight;
+    positives[filled] = positives[bin]!;
+    weights[filled] = weight;
+    filled += 1;
   }
-  return { logits: means.slice(0, bins), weights: weights.slice(0, bins), positives: positives.slice(0, bins) };
+  return { logits: logits.slice(0, filled), weights: weights.slice(0, filled), positives: positives.slice(0, filled) };
 };

@@ -35,7 +35,10 @@ export interface TaskCalibration {
   readonly viewTypes: Readonly<Record<string, CalibrationLayer>>;
   /** Layer of each surface: of its view types that had no rows, or were never seen. */
   readonly surfaces: Readonly<Record<string, CalibrationLayer>>;
-  /** One layer for all rows, of the method that was best as such: what view-type layers are compared with. */
+  /**
+   * One layer for all rows, of the method that was best as such: what view-type layers are compared with, and the layer of
+   * surfaces that had no rows.
+   */
   readonly global: CalibrationLayer;
   readonly globalMethod: CalibrationMethod;
   readonly scores: readonly MethodScore[];
@@ -52,6 +55,6 @@ export interface Calibration {
 /** The layer that leaves logits as they are. */
 export const IDENTITY_LAYER: CalibrationLayer = { offset: 0, below: 1, above: 1, knots: [], rises: [] };
 
-/** The layer of a row: its view type's, else its surface's, else none. */
-export const layerOf = ({ viewTypes, surfaces }: TaskCalibration, surface: string, viewType: string): CalibrationLayer =>
-  viewTypes[viewType] ?? surfaces[surface] ?? IDENTITY_LAYER;
+/** The layer of a row: its view type's, else its surface's, else that of all rows. */
+export const layerOf = ({ viewTypes, surfaces, global }: Pick<TaskCalibration, 'viewTypes' | 'surfaces' | 'global'>, surface: string, viewType: string): CalibrationLayer =>
+  viewTypes[viewType] ?? surfaces[surface] ?? global;

@@ -11,7 +11,7 @@ export type ParametricMethod = Exclude<CalibrationMethod, 'isotonic'>;
  * A family of layers. Offsets are those at a center, the mean logit of the task: there an offset and a slope hardly depend on each
  * other, and each can be drawn to its parent's by itself.
  */
-interface Family {
+export interface Family {
   /** Columns of a logit, less their values at the center. */
   readonly terms: readonly ((logit: number, center: number) => number)[];
   readonly base: (logit: number, center: number) => number;

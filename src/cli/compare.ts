@@ -55,6 +55,9 @@ export const compareCommand = (): Command =>
           directory,
           split: options.split,
           trainingOnly: options.trainingOnly,
+          onNotice: (line) => {
+            output.step(line);
+          },
           onProgress: (scored, total) => progress.update(scored / total, `${compactNumber(scored)} candidates`),
         });
         progress.done(`${compactNumber(predictions.count)} candidates`);

@@ -9,6 +9,8 @@ export const DESCRIPTIONS = {
   evaluate: 'measure a trained model on held-out rows',
   compare: 'compare two trained models on the same held-out rows',
   export: 'write one self-contained checkpoint per surface, replayed against the trained model',
+  diff: 'compare two exports of a surface: schema, tables, calibration, size and predictions',
+  calibrate: "fit an export's calibration to fresh labelled rows, without training",
   predict: 'score raw rows of a surface with its export alone',
 } as const;
 

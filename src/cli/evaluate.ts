@@ -49,6 +49,9 @@ export const evaluateCommand = (): Command =>
         directory,
         split: options.split,
         trainingOnly: options.trainingOnly,
+        onNotice: (line) => {
+          output.step(line);
+        },
         onProgress: (scored, total) => progress.update(scored / total, `${compactNumber(scored)} candidates`),
       });
       for await (const chunk of predictions) accumulator.add(chunk);

@@ -18,6 +18,8 @@ const LOAD: Readonly<Record<CommandName, () => Promise<Command>>> = {
   evaluate: async () => (await import('./evaluate.js')).evaluateCommand(),
   compare: async () => (await import('./compare.js')).compareCommand(),
   export: async () => (await import('./export.js')).exportCommand(),
+  diff: async () => (await import('./diff.js')).diffCommand(),
+  calibrate: async () => (await import('./calibrate.js')).calibrateCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
 };
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { UsageError } from '../config/errors.js';
 import { predict } from '../export/predict.js';
 import { DESCRIPTIONS } from './descriptions.js';
+import { addEvents } from './events-option.js';
 import { withInterrupt } from './interrupt.js';
 import { compactNumber, createOutput, type CommonOptions } from './output.js';
 
@@ -9,15 +9,6 @@ interface PredictCommandOptions extends CommonOptions {
   readonly output: string;
   readonly events: Readonly<Record<string, string>>;
 }
-
-/** A `SEQUENCE=FILE` option. */
-const addEvents = (value: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
-  const [, sequence, file] = /^([^=]+)=(.+)$/.exec(value) ?? [];
-  if (sequence === undefined || file === undefined) {
-    throw new UsageError(`--events ${value} does not name a sequence and its file`, { where: '--events', expected: 'SEQUENCE=FILE', fix: "write it as --events history='events/*.parquet'" });
-  }
-  return { ...before, [sequence]: file };
-};
 
 const EXAMPLES = `
 Examples:

@@ -1,5 +1,5 @@
 /** A model's modules must fit each other and the features they read. */
-import type { ConfigParts } from './config-parts.js';
+import { isOn, type ConfigParts } from './config-parts.js';
 import { issueAt, type ConfigPath } from './config-path.js';
 import type { Issue } from './errors.js';
 import type { ModelConfig, TransformerConfig } from './project.js';
@@ -8,21 +8,33 @@ import { didYouMean, listNames } from './suggest.js';
 const DEFAULT_WIDTH = 64;
 const DEFAULT_HEADS = 2;
 
-const checkTransformer = (parts: ConfigParts, path: ConfigPath, transformer: TransformerConfig): Issue[] => {
+/** Whether every feature could be read: what the others are not is known only then. */
+const areFeaturesSound = ({ names, features }: ConfigParts): boolean => names.features.every((name) => features[name] !== undefined);
+
+const checkTransformer = (parts: ConfigParts, path: ConfigPath, transformer: TransformerConfig, read: readonly string[] | undefined): Issue[] => {
   const issues: Issue[] = [];
   const { width = DEFAULT_WIDTH, heads = DEFAULT_HEADS, positions, sequences } = transformer;
   if (width % heads !== 0) {
     issues.push(issueAt([...path, 'heads'], `${heads} heads do not divide a width of ${width}`, `a divisor of ${width}`, 'change heads or width'));
   }
-  const known = Object.entries(parts.features).flatMap(([name, feature]) => (feature.kind === 'sequence' ? [name] : []));
-  const isSound = parts.names.features.every((name) => parts.features[name] !== undefined);
+  const declared = Object.entries(parts.features).flatMap(([name, feature]) => (feature.kind === 'sequence' ? [name] : []));
+  const known = declared.filter((name) => read?.includes(name) !== false);
+  const isSound = areFeaturesSound(parts);
   if (isSound && known.length === 0) {
-    issues.push(issueAt(path, 'there is no sequence to read', "a feature with kind 'sequence'", 'declare one, or remove transformer'));
+    const isLeftOut = declared.length > 0;
+    issues.push(
+      issueAt(
+        path,
+        isLeftOut ? 'the features that the model reads have no sequence' : 'there is no sequence to read',
+        isLeftOut ? `${listNames(declared)} among features` : "a feature with kind 'sequence'",
+        `${isLeftOut ? 'add it there' : 'declare one'}, or remove transformer`,
+      ),
+    );
     return issues;
   }
   (sequences ?? []).forEach((name, index) => {
     if (!isSound || known.includes(name)) return;
-    issues.push(issueAt([...path, 'sequences', index], `${JSON.stringify(name)} is not a sequence`, `one of ${listNames(known)}`, didYouMean(name, known)));
+    issues.push(issueAt([...path, 'sequences', index], `${JSON.stringify(name)} is not a sequence${declared.includes(name) ? ' that the model reads' : ''}`, `one of ${listNames(known)}`, didYouMean(name, known)));
   });
   if (sequences?.length === 0) issues.push(issueAt([...path, 'sequences'], 'is empty', 'at least one sequence', 'name one, or remove transformer'));
   if (positions === 'time') {
@@ -37,9 +49,32 @@ const checkTransformer = (parts: ConfigParts, path: ConfigPath, transformer: Tra
   return issues;
 };
 
-const checkModel = (parts: ConfigParts, path: ConfigPath, model: ModelConfig): Issue[] => {
-  const { transformer, projection, experts, lateFusion, preset } = model;
-  const issues = transformer === undefined ? [] : checkTransformer(parts, [...path, 'transformer'], transformer);
+/** The features that a model is limited to: each must be there, and each surface needs one of them. */
+const checkRead = (parts: ConfigParts, path: ConfigPath, read: readonly string[], surfaces: readonly string[]): Issue[] => {
+  const known = parts.names.features;
+  const issues = read.flatMap((name, index): Issue[] => {
+    const at = [...path, index];
+    if (!known.includes(name)) return [issueAt(at, `unknown feature ${JSON.stringify(name)}`, `one of ${listNames(known)}`, didYouMean(name, known))];
+    return read.indexOf(name) < index ? [issueAt(at, `feature ${JSON.stringify(name)} is listed twice`, 'each feature once', 'remove one of them')] : [];
+  });
+  if (issues.length > 0 || !areFeaturesSound(parts)) return issues;
+  const bare = surfaces.filter((surface) => !read.some((name) => isOn(parts.features[name]!, surface)));
+  if (bare.length === 0) return [];
+  const which = listNames(bare).replace(' or ', ' and ');
+  return [issueAt(path, `none of them is on ${which}`, 'at least one feature of every surface', `add a feature that ${which} ${bare.length === 1 ? 'has' : 'have'}`)];
+};
+
+/**
+ * Every issue of one model's own options.
+ *
+ * @param surfaces that it is for
+ */
+export const checkModel = (parts: ConfigParts, path: ConfigPath, model: ModelConfig, surfaces: readonly string[] = parts.names.surfaces): Issue[] => {
+  const { features, transformer, projection, experts, lateFusion, preset } = model;
+  const issues = features === undefined ? [] : checkRead(parts, [...path, 'features'], features, surfaces);
+  // A feature that is not there is one mistake, not also one of the modules that read it.
+  if (issues.length > 0) return issues;
+  if (transformer !== undefined) issues.push(...checkTransformer(parts, [...path, 'transformer'], transformer, features));
   if (projection !== undefined && transformer === undefined) {
     issues.push(issueAt([...path, 'projection'], 'there is nothing to project', 'a model with a transformer', 'add transformer, or remove projection'));
   }

@@ -54,7 +54,7 @@ const checkFeatureNames = (parts: ConfigParts): Issue[] =>
       issueAt(
         ['features', name],
         `${JSON.stringify(name)} is a column of every prepared dataset`,
-        `a name other than ${RESERVED_COLUMNS.join(', ')}, label.* and truth.*`,
+        `a name other than ${RESERVED_COLUMNS.join(', ')}, label.*, truth.* and outside.*`,
         `rename the feature, e.g. ${JSON.stringify(`${name}_feature`)}, with column: ${JSON.stringify(name)}`,
       ),
     ];

@@ -71,7 +71,8 @@ const checkSampling = (parts: ConfigParts): Issue[] =>
     ];
   });
 
-const checkTrainingTask = (path: ConfigPath, training: TrainingConfig | undefined, tasks: readonly string[]): Issue[] => {
+/** The task that early stopping watches. */
+export const checkTrainingTask = (path: ConfigPath, training: TrainingConfig | undefined, tasks: readonly string[]): Issue[] => {
   const stopping = training?.earlyStopping;
   if (stopping === undefined || stopping === false || stopping.task === undefined || tasks.includes(stopping.task)) return [];
   return [unknown([...path, 'earlyStopping', 'task'], 'task', stopping.task, tasks)];
@@ -111,9 +112,11 @@ export function checkReferences(parts: ConfigParts): Issue[] {
     ...Object.entries(parts.features).flatMap(([name, feature]) => checkLimited(['features', name], feature, surfaces)),
     ...Object.entries(parts.tasks).flatMap(([name, task]) => checkLimited(['tasks', name], task, surfaces)),
     ...checkSampling(parts),
-    ...Object.keys(parts.data?.truth ?? {})
-      .filter((task) => !tasks.includes(task))
-      .map((task) => unknown(['data', 'truth', task], 'task', task, tasks)),
+    ...(['truth', 'outside'] as const).flatMap((option) =>
+      Object.keys(parts.data?.[option] ?? {})
+        .filter((task) => !tasks.includes(task))
+        .map((task) => unknown(['data', option, task], 'task', task, tasks)),
+    ),
     ...checkTrainingTask(['training'], parts.training, tasks),
     ...Object.entries(parts.models).flatMap(([name, model]) => checkTrainingTask(['models', name, 'training'], model.training, tasks)),
     ...checkCoverage(parts),

@@ -1,6 +1,7 @@
 /** The readable parts of a config that may have faults elsewhere, so that one run reports every problem. */
 import type { LocatedIssue } from './schema-issues.js';
 import type { FeatureConfig, ProjectConfig, SurfaceConfig, TaskConfig } from './project.js';
+import type { UnifyConfig } from './unify-plan.js';
 
 /** Entries without a fault of shape, and the names of all entries, faulty ones too. */
 export interface ConfigParts {
@@ -11,7 +12,9 @@ export interface ConfigParts {
   readonly split: ProjectConfig['split'];
   readonly data: ProjectConfig['data'];
   readonly training: ProjectConfig['training'];
-  readonly names: Readonly<Record<'surfaces' | 'features' | 'tasks' | 'models', readonly string[]>>;
+  /** Options without a fault. */
+  readonly unify: UnifyConfig;
+  readonly names: Readonly<Record<'surfaces' | 'features' | 'tasks' | 'models' | 'unify', readonly string[]>>;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -36,11 +39,13 @@ export function soundParts(config: Record<string, unknown>, faults: readonly Loc
     split: whole('split'),
     data: whole('data'),
     training: whole('training'),
+    unify: entries('unify'),
     names: {
       surfaces: Object.keys(section('surfaces')),
       features: Object.keys(section('features')),
       tasks: Object.keys(section('tasks')),
       models: Object.keys(section('models')),
+      unify: Object.keys(section('unify')),
     },
   };
 }

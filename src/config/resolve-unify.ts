@@ -21,35 +21,31 @@ export const layerOptions = (under: ModelOptions, over: ModelOptions | undefined
   return merged;
 };
 
-/** The options of a declared model; none where it is not declared. */
-const optionsOf = (config: ProjectConfig, name: string): ModelOptions => {
-  const declared: ModelConfig | undefined = config.models?.[name];
-  if (declared === undefined) return {};
-  const { preset: _, ...options } = declared;
-  return options;
-};
+/** The parts of a config that its stages' models are made of. */
+export type StageSource = Pick<ProjectConfig, 'features' | 'models' | 'unify'>;
+
+/** The options of a declared model but for some; none where it is not declared. */
+const optionsOf = ({ models }: StageSource, name: string, without: readonly (keyof ModelConfig)[]): ModelOptions =>
+  Object.fromEntries(Object.entries(models?.[name] ?? {}).filter(([option]) => !without.some((one) => one === option)));
 
 /** What shared learning adds, and surface-aware learning, is not the baseline's. */
-const asBaseline = (options: ModelOptions): ModelOptions => {
-  const { transformer: _t, projection: _p, experts: _e, lateFusion: _l, ...rest } = options;
-  return { ...rest, tower: [] };
-};
+const ADDED_LATER = ['transformer', 'projection', 'experts', 'lateFusion', 'tower'] as const;
 
 /** Each model stage's options, over those of the stage before. */
-export const stageOptions = (config: ProjectConfig): Readonly<Record<ModelStage, ModelOptions>> => {
+export const stageOptions = (config: StageSource): Readonly<Record<ModelStage, ModelOptions>> => {
   const unify: UnifyConfig = config.unify ?? {};
-  const hasSequence = Object.values<FeatureConfig>(config.features).some(({ kind }) => kind === 'sequence');
-  const baseline = layerOptions(asBaseline(optionsOf(config, 'unified')), unify.baseline);
+  const baseline = layerOptions({ ...optionsOf(config, 'unified', ['preset', ...ADDED_LATER]), tower: [] }, unify.baseline);
+  const hasSequence = Object.entries<FeatureConfig>(config.features).some(([name, { kind }]) => kind === 'sequence' && baseline.features?.includes(name) !== false);
   const shared = layerOptions(baseline, unify.sharedLearning ?? { experts: {}, ...(hasSequence ? { transformer: {} } : {}) });
   const efficiency = layerOptions(shared, unify.efficiency ?? (shared.transformer === undefined ? {} : { projection: {} }));
   const surfaceAware = layerOptions(efficiency, unify.surfaceAware ?? { tower: [32], lateFusion: true });
   return { baseline, 'shared-learning': shared, efficiency, 'surface-aware': surfaceAware };
 };
 
-/** Options of each surface's own model. */
-export const separateOptions = (config: ProjectConfig, surface: string): ModelOptions => {
+/** Options of a surface's own model; without a surface, those that all have. */
+export const separateOptions = (config: StageSource, surface?: string): ModelOptions => {
   const { on, ...common } = config.unify?.separate ?? {};
-  return layerOptions(layerOptions(optionsOf(config, 'separate'), common), on?.[surface]);
+  return layerOptions(layerOptions(optionsOf(config, 'separate', ['preset']), common), surface === undefined ? undefined : on?.[surface]);
 };
 
 const isAtLeast = (stage: StageName, first: StageName): boolean => STAGES.indexOf(stage) >= STAGES.indexOf(first);

@@ -119,7 +119,7 @@ export interface UnifyPlan {
     readonly method: 'random' | 'halving';
     readonly seed: number;
     readonly stages: readonly ModelStage[];
-    /** By path in a resolved {@link Model}. */
+    /** By the option's path in a config. */
     readonly settings: Readonly<Record<string, readonly unknown[]>>;
   };
   readonly calibration: { readonly methods: readonly CalibrationMethod[]; readonly folds: number };

@@ -91,6 +91,7 @@ const references: readonly Case[] = [
   ['task.on', withTask({ label: 'l', on: { hom: { label: 'x' } } }), 'tasks.like.on.hom', 'unknown surface "hom"', 'did you mean "home"?'],
   ['negativeSampling.task', withSurface({ negativeSampling: { task: 'clik', rate: 0.1 } }), 'surfaces.home.negativeSampling.task', 'unknown task "clik"', 'did you mean "click"?'],
   ['data.truth', { ...base, data: { truth: { clik: 'p' } } }, 'data.truth.clik', 'unknown task "clik"', 'did you mean "click"?'],
+  ['data.outside', { ...base, data: { outside: { clik: 'p' } } }, 'data.outside.clik', 'unknown task "clik"', 'did you mean "click"?'],
   ['training.earlyStopping.task', { ...base, training: { earlyStopping: { task: 'x' } } }, 'training.earlyStopping.task', 'unknown task "x"', 'use "click"'],
   ['model earlyStopping.task', { ...base, models: { m: { preset: 'linear', training: { earlyStopping: { task: 'x' } } } } }, 'models.m.training.earlyStopping.task', 'unknown task "x"', 'use "click"'],
   ['surface without task', { ...base, tasks: { click: { label: 'x', surfaces: ['home'] } } }, 'surfaces.search', 'no task is on surface "search"', 'add "search" to the surfaces of a task'],

@@ -4,6 +4,7 @@ import { checkNames } from './check-names.js';
 import { checkModels } from './check-models.js';
 import { checkReferences } from './check-references.js';
 import { checkSources } from './check-sources.js';
+import { checkUnify } from './check-unify.js';
 import { soundParts } from './config-parts.js';
 import { ConfigError, type Issue } from './errors.js';
 import type { ProjectConfig } from './project.js';
@@ -11,7 +12,7 @@ import { schemaIssues } from './schema-issues.js';
 import { projectSchema } from './schema.js';
 
 /**
- * Every problem of a config, in the order shape, names, references, features, models, sources; none when it is valid.
+ * Every problem of a config, in the order shape, names, references, features, models, unify, sources; none when it is valid.
  * Entries with a fault of shape are left out of the later checks, so that one mistake is one issue.
  */
 export function configIssues(config: unknown): Issue[] {
@@ -21,7 +22,7 @@ export function configIssues(config: unknown): Issue[] {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) return shape;
   const parts = soundParts(config as Record<string, unknown>, faults);
   const reported = new Set(shape.map((issue) => issue.path));
-  const between = [...checkNames(parts), ...checkReferences(parts), ...checkFeatures(parts), ...checkModels(parts), ...checkSources(parts)];
+  const between = [...checkNames(parts), ...checkReferences(parts), ...checkFeatures(parts), ...checkModels(parts), ...checkUnify(parts), ...checkSources(parts)];
   return [...shape, ...between.filter((issue) => !reported.has(issue.path))];
 }
 

@@ -96,6 +96,9 @@ describe('joinShards', () => {
           const own = createBatch(shard, Int32Array.of(request), SURFACES);
           expect({ ...createBatch(joined, Int32Array.of(index), SURFACES), requestIndex: own.requestIndex }).toEqual(own);
           expect(joined.times[index]).toBe(shard.times[request]);
+          for (const row of candidatesOf(shard, request)) {
+            expect(joined.outsides.get('click')![joined.offsets[index]! + row - shard.offsets[request]!]).toBe(shard.outsides.get('click')![row]);
+          }
           expect(joined.truths.get('click')![joined.offsets[index]!]).toBe(candidatesOf(joined, index).length === 0 ? joined.truths.get('click')![joined.offsets[index]!] : shard.truths.get('click')![shard.offsets[request]!]);
         });
       }),

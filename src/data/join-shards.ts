@@ -29,6 +29,9 @@ const ints = (parts: readonly Int32Array[]): Int32Array => joinArrays(parts, new
 const floats = (parts: readonly Float32Array[]): Float32Array => joinArrays(parts, new Float32Array(total(parts)));
 const doubles = (parts: readonly Float64Array[]): Float64Array => joinArrays(parts, new Float64Array(total(parts)));
 
+const joinByTask = (parts: readonly ReadonlyMap<string, Float64Array>[]): ReadonlyMap<string, Float64Array> =>
+  new Map([...parts[0]!.keys()].map((task) => [task, doubles(parts.map((part) => part.get(task)!))]));
+
 const joinColumn = (parts: readonly Column[]): Column => {
   const [first] = parts;
   const of = <K extends Column['kind']>(kind: K): Extract<Column, { kind: K }>[] =>
@@ -67,6 +70,7 @@ export const joinShards = (shards: readonly Shard[]): Shard => {
     candidateColumns: joinColumns(join((shard) => shard.candidateColumns)),
     labels: first.labels.map((_, task) => floats(join((shard) => shard.labels[task]!))),
     weights: floats(join((shard) => shard.weights)),
-    truths: new Map([...first.truths.keys()].map((task) => [task, doubles(join((shard) => shard.truths.get(task)!))])),
+    truths: joinByTask(join((shard) => shard.truths)),
+    outsides: joinByTask(join((shard) => shard.outsides)),
   };
 };

@@ -5,14 +5,14 @@ import { closest, listNames } from '../config/suggest.js';
 import { explainDuckDbError, quoteIdentifier, type Database } from './duckdb.js';
 import { elementType, parsePhysicalType, describeType, type PhysicalType } from './physical-type.js';
 import type { Relation } from './relations.js';
-import { eventTimeColumn, fieldColumn, labelColumn, STAGED, truthColumn } from './staged.js';
+import { eventTimeColumn, fieldColumn, labelColumn, outsideColumn, STAGED, truthColumn } from './staged.js';
 
 /** One column of the merged schema on one surface, as the config maps it. */
 export interface MappedColumn {
   /** Column of the merged schema: a fixed one, a feature, `sequence.field`, `label.task`. */
   readonly id: string;
   /** What it is there. */
-  readonly role: 'key' | 'time' | 'view_type' | 'label' | 'truth' | Feature;
+  readonly role: 'key' | 'time' | 'view_type' | 'label' | 'probability' | Feature;
   /** For messages: `feature "age"`. */
   readonly owner: string;
   /** Config path of the mapping. */
@@ -97,17 +97,14 @@ export const mappedColumns = (project: Project, surface: Surface): readonly Mapp
       text: task.labels[surface.name]!,
       side: 'candidate',
     });
-    const truth = project.data.truth[task.name];
-    if (truth !== undefined) {
-      columns.push({
-        id: truthColumn(task.name),
-        role: 'truth',
-        owner: `the true probability of "${task.name}"`,
-        option: `data.truth.${task.name}`,
-        text: truth,
-        side: 'candidate',
-      });
-    }
+    const probability = (id: string, owner: string, option: 'truth' | 'outside'): readonly MappedColumn[] => {
+      const text = project.data[option][task.name];
+      return text === undefined ? [] : [{ id, role: 'probability', owner, option: `data.${option}.${task.name}`, text, side: 'candidate' }];
+    };
+    columns.push(
+      ...probability(truthColumn(task.name), `the true probability of "${task.name}"`, 'truth'),
+      ...probability(outsideColumn(task.name), `the outside model's "${task.name}"`, 'outside'),
+    );
   }
   return columns;
 };

@@ -105,6 +105,14 @@ describe('values', () => {
     expect(error.message).toContain('row 10 (request r3): the view type: view type not declared: rail');
   });
 
+  test("an outside model's prediction that is no probability", async () => {
+    const config: ProjectConfig = { ...homeConfig, data: { outside: { click: 'theirs' } } };
+    expect((await failureOf("CASE WHEN r = 3 AND c = 1 THEN 1.5 ELSE 0.5 END AS theirs", config, ', 0.5 AS theirs')).message).toContain(
+      `${place.path('home.parquet')} row 11 (request r3): the outside model's "click": not a probability: 1.5`,
+    );
+    expect((await failureOf('r AS r', config)).message).toMatch(/surface "home", the outside model's "click": there is no column "theirs"/);
+  });
+
   test('a vector of the wrong size or with a hole', async () => {
     const config = withFeature('image', { kind: 'vector', side: 'candidate', size: 2 });
     expect((await failureOf('CASE WHEN r = 3 THEN [1.0] ELSE [1.0, 2.0] END AS image', config, ', [0.0] AS image')).message).toContain('row 10 (request r3): feature "image": wrong size: 1 numbers');

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeF
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLogWorkplace, homeConfig, LOG_START, requestLog, type LogWorkplace } from '../../test/support/log-workplace.js';
 import type { ProjectConfig } from '../config/project.js';
+import { openDataset } from './dataset.js';
 import { loadPrepared } from './load-prepared.js';
 import type { MergeReport } from './merge-report.js';
 import { renderMergeReport } from './merge-report-table.js';
@@ -44,6 +45,34 @@ const writeTwoSurfaces = async (): Promise<void> => {
 
 const shard = (prepared: PreparedDataset, split: 'train' | 'validation' | 'test', side: 'requests' | 'candidates'): string =>
   `read_parquet('@/work/prepared/${prepared.splits[split].shards[0]![side].path}')`;
+
+describe("an outside model's predictions", () => {
+  const outside = `, CASE WHEN c = 2 THEN NULL ELSE 1 / (2.0 + r + c) END AS theirs`;
+
+  test('are kept beside the labels, NULL where there are none, and change the key', async () => {
+    await place.write('home.parquet', requestLog({ columns: outside }));
+    const without = await prepare(place.project(homeConfig));
+    const prepared = await prepare(place.project({ ...homeConfig, data: { outside: { click: 'theirs' } } }));
+    expect(prepared.reused).toBe(false);
+    expect(prepared.key).not.toBe(without.key);
+    const rows = await place.rows<{ request: number; candidate: number; theirs: number | null }>(
+      `SELECT substr("@request_id", 2)::INT AS request, (row_number() OVER () - 1) % 3 AS candidate, "outside.click" AS theirs FROM ${shard(prepared, 'test', 'candidates')} c
+       POSITIONAL JOIN (SELECT "@request_id", unnest(range("@candidate_count")) FROM ${shard(prepared, 'test', 'requests')})`,
+    );
+    expect(rows).toHaveLength(24);
+    for (const { request, candidate, theirs } of rows) {
+      if (Number(candidate) === 2) expect(theirs).toBeNull();
+      else expect(theirs).toBeCloseTo(1 / (2 + request + Number(candidate)), 12);
+    }
+
+    const dataset = await openDataset(place.path('work/prepared'), prepared, 'test', { tasks: ['click'], batchCandidates: 100 });
+    for await (const { shard: read } of dataset.iterateShards()) {
+      expect([...read.outsides.get('click')!]).toEqual(rows.map(({ theirs }) => theirs ?? NaN));
+      expect(read.truths.size).toBe(0);
+    }
+    dataset.close();
+  });
+});
 
 describe('two surfaces', () => {
   test('become one dataset, split by time, request-grouped', async () => {

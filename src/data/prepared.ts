@@ -14,8 +14,8 @@
  * Request files: `@request_id` VARCHAR, `@user_id` VARCHAR, `@time` BIGINT (epoch ms), `@surface` and `@view_type`
  * INTEGER (indices), `@candidate_offset` and `@candidate_count` INTEGER (into the candidates file of the same number),
  * then one column per request-side ColumnState. Candidate files: one column per candidate-side ColumnState,
- * `label.<task>` FLOAT (NULL: no label), `truth.<task>` DOUBLE where known, `@weight` FLOAT. The `@` lets a feature be
- * called `user_id` or `time`. Column types: `id` INTEGER, `ids` INTEGER[], `number` FLOAT (NULL: missing), `vector`
+ * `label.<task>` FLOAT (NULL: no label), `truth.<task>` DOUBLE where known, `outside.<task>` DOUBLE where an outside model
+ * has predicted the task, `@weight` FLOAT. The `@` lets a feature be called `user_id` or `time`. Column types: `id` INTEGER, `ids` INTEGER[], `number` FLOAT (NULL: missing), `vector`
  * FLOAT[] (NULL: missing). Shards are in time order, and so are the requests of validation and test; those of a training
  * shard are by user, then in time order.
  */

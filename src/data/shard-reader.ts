@@ -8,7 +8,7 @@ import { checksumFile } from './file-checksum.js';
 import type { FileEntry, ShardEntry } from './prepared.js';
 import { SHARD } from './shard-columns.js';
 import type { Shard } from './shard.js';
-import { labelColumn, truthColumn } from './staged.js';
+import { labelColumn, outsideColumn, truthColumn } from './staged.js';
 
 const damaged = (file: string, problem: string, cause?: unknown): ArtifactError =>
   new ArtifactError(`${file} ${problem}`, {
@@ -175,7 +175,9 @@ const readCandidates = async (database: Database, file: string, { candidateCount
   const present = new Set(described.map((row) => row.name));
   const weights = new Float32Array(candidateCount);
   const labels = tasks.map(() => new Float32Array(candidateCount));
-  const truths = new Map(tasks.filter((task) => present.has(truthColumn(task))).map((task) => [task, new Float64Array(candidateCount)]));
+  const doubles = (columnOf: (task: string) => string): Map<string, Float64Array> =>
+    new Map(tasks.filter((task) => present.has(columnOf(task))).map((task) => [task, new Float64Array(candidateCount)]));
+  const [truths, outsides] = [doubles(truthColumn), doubles(outsideColumn)];
   const columns = columnCollectors(encoders, 'candidate', candidateCount);
   await readColumns(
     database,
@@ -185,10 +187,11 @@ const readCandidates = async (database: Database, file: string, { candidateCount
       ...columns,
       ...labels.map((values, task) => [labelColumn(tasks[task]!), collectInto(values)] as const),
       ...[...truths].map(([task, values]) => [truthColumn(task), collectInto(values)] as const),
+      ...[...outsides].map(([task, values]) => [outsideColumn(task), collectInto(values)] as const),
       [SHARD.weight, collectInto(weights)],
     ]),
   );
-  return { labels, weights, truths, candidateColumns: finishColumns(columns) };
+  return { labels, weights, truths, outsides, candidateColumns: finishColumns(columns) };
 };
 
 /**

@@ -10,7 +10,7 @@ import type { FileEntry, ShardEntry, Split, SurfaceCounts } from './prepared.js'
 import { encodedFileColumn, REQUEST_FILE_COLUMNS, SHARD, type FileColumn } from './shard-columns.js';
 import { orderByUser, type ShardOrder } from './shard-order.js';
 import { planShards, type ShardRange } from './shard-plan.js';
-import { labelColumn, STAGED, STAGED_CANDIDATES, STAGED_REQUESTS, truthColumn, type StagedTables } from './staged.js';
+import { labelColumn, outsideColumn, STAGED, STAGED_CANDIDATES, STAGED_REQUESTS, truthColumn, type StagedTables } from './staged.js';
 import { createSurfaceCounter, type SurfaceCounter } from './surface-counts.js';
 
 export interface ShardProgress {
@@ -37,9 +37,10 @@ interface Job {
   readonly database: Database;
   readonly encoder: Encoder;
   readonly viewTypes: ReadonlyMap<string, number>;
-  /** Tasks with a label column, tasks with a truth column. */
+  /** Tasks with a label column. */
   readonly labels: readonly string[];
-  readonly truths: readonly string[];
+  /** Columns of true probabilities and of an outside model's. */
+  readonly probabilities: readonly string[];
   readonly counter: SurfaceCounter;
   readonly advance: (requests: number, candidates: number) => void;
 }
@@ -179,7 +180,7 @@ const writeCandidates = (job: Job, directory: string, path: string, range: Shard
   const columns: FileColumn[] = [
     ...states.map(encodedFileColumn),
     ...job.labels.map((task): FileColumn => ({ name: labelColumn(task), type: 'FLOAT' })),
-    ...job.truths.map((task): FileColumn => ({ name: truthColumn(task), type: 'DOUBLE' })),
+    ...job.probabilities.map((name): FileColumn => ({ name, type: 'DOUBLE' })),
     { name: SHARD.weight, type: 'FLOAT' },
     ...(order === undefined ? [] : [PLACE]),
   ];
@@ -194,7 +195,7 @@ const writeCandidates = (job: Job, directory: string, path: string, range: Shard
     return [
       ...states.map((state) => asWritten(encoded.get(state.name)!)),
       ...labels,
-      ...job.truths.map((task) => readFloats(chunk, truthColumn(task), new Float64Array(rowCount))),
+      ...job.probabilities.map((name) => readFloats(chunk, name, new Float64Array(rowCount))),
       readFloats(chunk, STAGED.weight, new Float32Array(rowCount)),
       ...(placesOf === undefined ? [] : [placesOf(rowCount)]),
     ];
@@ -234,7 +235,7 @@ export const writeShards = async (
       encoder: createEncoder(encoders),
       viewTypes: new Map(encoders.viewTypes.map((name, index) => [name, index])),
       labels,
-      truths: tasksWith(names, truthColumn),
+      probabilities: [truthColumn, outsideColumn].flatMap((columnOf) => tasksWith(names, columnOf).map(columnOf)),
       counter: createSurfaceCounter(encoders.surfaces, labels),
       advance: (requests, candidates) => {
         written = { requests: written.requests + requests, candidates: written.candidates + candidates };

@@ -18,4 +18,6 @@ export interface Shard {
   readonly weights: Float32Array;
   /** True probability per task where known (simulated data). */
   readonly truths: ReadonlyMap<string, Float64Array>;
+  /** Probability per task that an outside model predicted, where the project has one; NaN where it has none. */
+  readonly outsides: ReadonlyMap<string, Float64Array>;
 }

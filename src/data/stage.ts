@@ -6,7 +6,7 @@ import { eventSequences, historyTable, joinHistory } from './history.js';
 import { keyRanges, type KeyRange } from './key-ranges.js';
 import { SPLITS, type Split } from './prepared.js';
 import { queryStep, runStep } from './sql-step.js';
-import { labelColumn, STAGED_CANDIDATES, STAGED_REQUESTS, stagedColumns, truthColumn, type StagedColumn, type StagedSplit, type StagedTables } from './staged.js';
+import { labelColumn, outsideColumn, STAGED_CANDIDATES, STAGED_REQUESTS, stagedColumns, truthColumn, type StagedColumn, type StagedSplit, type StagedTables } from './staged.js';
 import type { IngestedSurface } from './surface-ingest.js';
 import { goodCandidates, requestsTable } from './surface-requests.js';
 import { ALL_REQUESTS, MILLISECONDS, splitBoundaries, type Boundaries } from './time-split.js';
@@ -80,13 +80,16 @@ const surfacesOf = (project: Project, column: StagedColumn): readonly string[] =
 
 const candidatesSql = (project: Project, ingested: readonly IngestedSurface[], boundaries: Boundaries, range: KeyRange): string => {
   const columns = stagedColumns(project).filter((column) => column.side === 'candidate');
-  const truths = project.tasks.filter((task) => project.data.truth[task.name] !== undefined);
+  const probabilities = project.tasks.flatMap((task) => [
+    ...(project.data.truth[task.name] === undefined ? [] : [{ task, name: truthColumn(task.name) }]),
+    ...(project.data.outside[task.name] === undefined ? [] : [{ task, name: outsideColumn(task.name) }]),
+  ]);
   const arms = ingested.map((entry) => {
     const { name, negativeSampling } = entry.surface;
     const outputs = [
       ...columns.map((column) => ({ name: column.name, type: column.type as string, has: surfacesOf(project, column).includes(name) })),
       ...project.tasks.map((task) => ({ name: labelColumn(task.name), type: 'FLOAT', has: task.surfaces.includes(name) })),
-      ...truths.map((task) => ({ name: truthColumn(task.name), type: 'DOUBLE', has: task.surfaces.includes(name) })),
+      ...probabilities.map((column) => ({ name: column.name, type: 'DOUBLE', has: column.task.surfaces.includes(name) })),
     ];
     const owned = outputs.filter((output) => output.has).map((output) => output.name);
     return `SELECT q.rowid AS "@key", q.surface AS "@surface", q.split AS "@split", g."@position", ${outputs.map((output) => valueOrNull(output.has, output.name, output.type, 'g')).join(', ')}

@@ -27,6 +27,7 @@
  * | one per candidate-side {@link StagedColumn} | | |
  * | `label.<task>` | FLOAT | 0, 1 or NULL; one per task, NULL on surfaces that lack it |
  * | `truth.<task>` | DOUBLE | one per task with a known true probability |
+ * | `outside.<task>` | DOUBLE | one per task that an outside model has predicted |
  * | `@weight` | FLOAT | 1 |
  *
  * Both tables are physically in that order, so a scan with DuckDB's `preserve_insertion_order` (its default) and a
@@ -57,6 +58,9 @@ export const labelColumn = (task: string): string => `label.${task}`;
 
 /** `truth.<task>`. */
 export const truthColumn = (task: string): string => `truth.${task}`;
+
+/** `outside.<task>`. */
+export const outsideColumn = (task: string): string => `outside.${task}`;
 
 /** `<sequence>.<field>`: VARCHAR[] in staging; also the name of the encoded column. */
 export const fieldColumn = (sequence: string, field: string): string => `${sequence}.${field}`;

@@ -75,7 +75,7 @@ export const canonicalOf = (surface: Surface, column: DescribedColumn, ref: stri
     }
     case 'label':
       return canonicalLabel(owner, column, ref);
-    case 'truth':
+    case 'probability':
       return canonicalProbability(owner, column, ref);
     default:
       return canonicalFeature(owner, role, column, ref);

@@ -64,6 +64,7 @@ const shardOf = (requests: readonly (readonly [surface: number, user: string, ca
     labels: [Float32Array.from(x, (value) => value % 2), Float32Array.from(x, (value, row) => (surfaceOfRow[row] === 0 ? NaN : value % 3 === 0 ? 1 : 0))],
     weights: new Float32Array(count).fill(1),
     truths: new Map([['click', Float64Array.from(x, (value) => value / 1000)]]),
+    outsides: new Map(),
   };
 };
 

@@ -5,7 +5,8 @@ import type { Column, Columns } from '../data/columns.js';
 import type { PreparedManifest } from '../data/prepared.js';
 import type { Shard } from '../data/shard.js';
 import type { ModelLayout } from '../model/layout.js';
-import type { Predictions, TaskPredictions } from './predictions.js';
+import type { Predictions } from './predictions.js';
+import { newRowNumbers, selectRows, unscoredRows } from './unscored-rows.js';
 
 /** Anything that turns batches into logits `[candidates · tasks]`: an engine, usually. */
 export interface Scorer {
@@ -16,6 +17,8 @@ export interface Scorer {
 export interface ScoredGroup {
   readonly layout: ModelLayout;
   readonly scorer: Scorer;
+  /** Names of the surfaces that it scores. Default: all of the layout's. */
+  readonly surfaces?: readonly string[] | undefined;
   /** Tokens of the model's sequences per batch, at most. Default: no bound. */
   readonly batchTokens?: number | undefined;
 }
@@ -33,12 +36,6 @@ export interface ScoreOptions {
   /** Requests per batch, at most. Default: no bound. */
   readonly batchRequests?: number;
   readonly onProgress?: (scored: number, total: number) => void;
-}
-
-/** Dense numbers of users and requests that mean the same in every shard. */
-interface RowNumbers {
-  readonly users: Map<string, number>;
-  requests: number;
 }
 
 const IN_FLIGHT = 2;
@@ -65,67 +62,16 @@ const candidateSurfaces = (shard: Shard): Int32Array => {
   return surfaces;
 };
 
-/** The rows of a shard that some group scores: row `starts[request]` on are the request's candidates. */
-interface SelectedRows {
-  readonly starts: Int32Array;
-  readonly count: number;
-}
-
-const selectRows = (shard: Shard, groups: readonly ScoredGroup[]): SelectedRows => {
-  const surfaces = new Set(groups.flatMap(({ layout }) => layout.surfaceIndices));
-  const starts = new Int32Array(shard.requestCount + 1);
-  for (let request = 0; request < shard.requestCount; request++) {
-    const size = surfaces.has(shard.surfaces[request]!) ? shard.offsets[request + 1]! - shard.offsets[request]! : 0;
-    starts[request + 1] = starts[request]! + size;
-  }
-  return { starts, count: starts[shard.requestCount]! };
-};
-
-/** Predictions of a shard's selected rows without scores: who, where and what happened. */
-const unscored = (shard: Shard, { starts, count }: SelectedRows, { manifest, groups }: ScoreOptions, numbers: RowNumbers): Predictions => {
-  const [surfaces, viewTypes, users, requests] = [new Int32Array(count), new Int32Array(count), new Int32Array(count), new Int32Array(count)];
-  const tasks = manifest.tasks.flatMap(({ name }, index): (TaskPredictions & { readonly source: { labels: Float32Array; truths: Float64Array | undefined } })[] => {
-    if (!groups.some(({ layout }) => layout.tasks.some((task) => task.name === name))) return [];
-    const truths = shard.truths.get(name);
-    const source = { labels: shard.labels[index]!, truths };
-    const own = { task: name, labels: new Float32Array(count), probabilities: new Float32Array(count).fill(NaN), source };
-    return [truths === undefined ? own : { ...own, truths: new Float64Array(count) }];
-  });
-  for (let request = 0; request < shard.requestCount; request++) {
-    const [start, end] = [starts[request]!, starts[request + 1]!];
-    if (start === end) continue;
-    const name = shard.users[request]!;
-    let user = numbers.users.get(name);
-    if (user === undefined) numbers.users.set(name, (user = numbers.users.size));
-    surfaces.fill(shard.surfaces[request]!, start, end);
-    viewTypes.fill(shard.viewTypes[request]!, start, end);
-    users.fill(user, start, end);
-    requests.fill(numbers.requests, start, end);
-    numbers.requests += 1;
-    const [from, to] = [shard.offsets[request]!, shard.offsets[request + 1]!];
-    for (const { labels, truths, source } of tasks) {
-      labels.set(source.labels.subarray(from, to), start);
-      truths?.set(source.truths!.subarray(from, to), start);
-    }
-  }
-  return {
-    count,
-    surfaceNames: manifest.encoders.surfaces,
-    viewTypeNames: manifest.encoders.viewTypes,
-    surfaces,
-    viewTypes,
-    users,
-    requests,
-    tasks: tasks.map(({ task, labels, probabilities, truths }) => ({ task, labels, probabilities, ...(truths === undefined ? {} : { truths }) })),
-  };
-};
-
 /** Shift of each surface's logit of each task that undoes negative down-sampling, `[surfaces of the layout][tasks]`. */
 export const samplingOffsets = (manifest: PreparedManifest, layout: ModelLayout): readonly (readonly number[])[] =>
   layout.surfaces.map((surface) => {
     const sampling = manifest.sampling[surface];
     return layout.tasks.map((task) => (sampling !== undefined && sampling.task === task.name ? Math.log(sampling.rate) : 0));
   });
+
+/** Indices of the surfaces that a group scores. */
+const scoredSurfaces = ({ layout, surfaces }: ScoredGroup): readonly number[] =>
+  surfaces === undefined ? layout.surfaceIndices : surfaces.map((surface) => layout.surfaceIndices[layout.surfaces.indexOf(surface)]!);
 
 const scoreGroup = async (
   shard: Shard,
@@ -136,7 +82,7 @@ const scoreGroup = async (
   onBatch: (candidates: number) => void,
 ): Promise<void> => {
   const { layout, scorer } = group;
-  const wanted = new Set(layout.surfaceIndices);
+  const wanted = new Set(scoredSurfaces(group));
   const order = Int32Array.from({ length: shard.requestCount }, (_, request) => request).filter((request) => wanted.has(shard.surfaces[request]!));
   const offsets = samplingOffsets(options.manifest, layout);
   const targets = layout.tasks.map((task) => predictions.tasks.find((one) => one.task === task.name)!.probabilities);
@@ -175,14 +121,17 @@ const scoreGroup = async (
  * predictions of one split line up.
  */
 export async function* scoreShards(dataset: Pick<Dataset, 'candidateCount' | 'iterateShards'>, options: ScoreOptions): AsyncGenerator<Predictions, void, undefined> {
-  const numbers: RowNumbers = { users: new Map(), requests: 0 };
-  const encoder = options.trainingOnly === 'serving' ? createEncoder(options.manifest.encoders) : undefined;
+  const { manifest, groups } = options;
+  const numbers = newRowNumbers();
+  const surfaces = new Set(groups.flatMap(scoredSurfaces));
+  const tasks = new Set(groups.flatMap(({ layout }) => layout.tasks.map(({ name }) => name)));
+  const encoder = options.trainingOnly === 'serving' ? createEncoder(manifest.encoders) : undefined;
   let scored = 0;
   for await (const { shard: logged } of dataset.iterateShards()) {
     const shard = encoder === undefined ? logged : servedColumns(encoder, logged);
-    const selected = selectRows(shard, options.groups);
-    const predictions = unscored(shard, selected, options, numbers);
-    for (const group of options.groups) {
+    const selected = selectRows(shard, surfaces);
+    const predictions = unscoredRows(shard, selected, manifest, tasks, numbers);
+    for (const group of groups) {
       await scoreGroup(shard, group, predictions, selected.starts, options, (candidates) => {
         scored += candidates;
         options.onProgress?.(scored, dataset.candidateCount);

@@ -22,7 +22,7 @@ export const writeGoldenRows = async (options: {
   readonly directory: string;
   readonly schema: RawSchema;
   readonly encoders: EncoderSet;
-  /** Raw held-out rows of the surface. */
+  /** Raw held-out rows of the surface; probabilities that they have are left out. */
   readonly rawFile: string;
   readonly exported: Pick<OpenExport, 'score'>;
 }): Promise<void> => {
@@ -32,7 +32,10 @@ export const writeGoldenRows = async (options: {
   const database = await openDatabase({ threads: 1 });
   try {
     // Candidates come in request order: the first rows are whole requests but for the last one.
-    const rawRows = `SELECT *, row_number() OVER () AS "@row" FROM read_parquet(${quoteLiteral(rawFile)}) LIMIT ${GOLDEN_ROWS}`;
+    const source = `FROM read_parquet(${quoteLiteral(rawFile)})`;
+    const found = await database.rows<{ column_name: string }>(`DESCRIBE SELECT * ${source}`);
+    const columns = found.map((column) => column.column_name).filter((column) => !column.startsWith(probabilityColumn('')));
+    const rawRows = `SELECT ${columns.map(quoteIdentifier).join(', ')}, row_number() OVER () AS "@row" ${source} LIMIT ${GOLDEN_ROWS}`;
     await database.run(`COPY (SELECT * EXCLUDE ("@row") FROM (${rawRows}) ORDER BY "@row") TO ${quoteLiteral(golden)} (FORMAT parquet)`);
     for await (const rows of readRawRows(database, schema, golden, { directory: '/', serving: true })) {
       const probabilities = await exported.score(encodeRaw(rows, encoder, schema.surface.name, true));

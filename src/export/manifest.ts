@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Calibration } from '../calibrate/calibration.js';
 import type { FileEntry } from '../data/prepared.js';
 import type { SliceEvaluation } from '../evaluate/evaluation.js';
 import type { RawSchema } from './raw-schema.js';
@@ -19,8 +20,12 @@ export interface ParityReport {
   readonly rawRows: number;
   readonly maxDifference: number;
   readonly tolerance: number;
-  /** Largest difference that rounding the tables makes by itself; 0 with fp32 tables. */
+  /** Largest difference to the trained model's own prediction that rounding makes: of tables and of dense layers; 0 where all is fp32. */
   readonly precisionDifference: number;
+  /** Largest difference to the trained model's own logit. */
+  readonly maxLogitDifference: number;
+  /** AUC of the trained model less the export's on the replayed rows, per task; tasks whose labels are all alike are left out. */
+  readonly aucLoss: Readonly<Record<string, number>>;
 }
 
 /** `manifest.json` of an export: everything about it that is not in its other files. */
@@ -29,7 +34,14 @@ export interface ExportManifest {
   readonly project: string;
   readonly model: string;
   readonly surface: string;
-  readonly precision: 'fp32' | 'fp16';
+  /** How the embedding tables are stored. */
+  readonly precision: 'fp32' | 'fp16' | 'int8';
+  /** What the dense layers compute in. */
+  readonly dense: 'fp32' | 'int8';
+  /** Which rows of vocabulary tables there are: those that the surface has looked up, or all. */
+  readonly rows: 'used' | 'all';
+  /** The calibration that is part of the graph, of this surface alone; null: logits are as the model gives them. */
+  readonly calibration: Calibration | null;
   /** Tasks of the surface: the graph's outputs, one probability per candidate each. */
   readonly tasks: readonly string[];
   readonly inputs: readonly ExportInput[];
@@ -43,10 +55,14 @@ export interface ExportManifest {
     /** SHA-256 of the checkpoint's dense and table files. */
     readonly checkpoint: Readonly<Record<string, string>>;
     readonly trainedSteps: number;
+    /** Where only the calibration was fitted anew: digest of the export it was fitted for, and the labelled candidates. */
+    readonly recalibrated?: { readonly from: string; readonly rows: number };
   };
   /** Held-out metrics of the surface per task, where it has been evaluated. */
   readonly metrics: Readonly<Record<string, Pick<SliceEvaluation, 'rows' | 'positives' | 'metrics'>>>;
   readonly parity: ParityReport;
+  /** Median milliseconds of a held-out request with either kind of dense layers, where int8 was asked for. */
+  readonly measured?: { readonly dense: Readonly<Record<ExportManifest['dense'], number>> };
   readonly files: readonly FileEntry[];
 }
 

@@ -9,8 +9,8 @@ import type { EncoderSet } from '../data/encoder-state.js';
 import { checksumFile } from '../data/file-checksum.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { INPUT } from '../model/layout.js';
+import { VIEW_TYPE_INPUT } from './graph-calibration.js';
 import { digestOf, EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
-import { VIEW_TYPE_INPUT } from './serving-graph.js';
 
 /** Encoded rows as an export scores them: request columns once per request. */
 export interface EncodedRows {
@@ -99,9 +99,10 @@ export const scoreWith = async (
   directory: string,
   inputs: readonly ExportInput[],
   threads: number,
+  graph: string = EXPORT_FILES.graph,
 ): Promise<Pick<OpenExport, 'score' | 'close'>> => {
   turnOffTelemetry();
-  const session = await InferenceSession.create(join(directory, EXPORT_FILES.graph), { intraOpNumThreads: threads });
+  const session = await InferenceSession.create(join(directory, graph), { intraOpNumThreads: threads });
   return {
     score: async (rows) => {
       const outputs = await session.run(Object.fromEntries(inputs.map((input) => [input.name, feedOf(input, rows)])));
@@ -112,11 +113,11 @@ export const scoreWith = async (
 };
 
 /**
- * Opens an export, after checking its manifest, and the size and SHA-256 of each of its files.
+ * Reads what an export says of itself, after checking its manifest, and the size and SHA-256 of each of its files.
  *
  * @throws ArtifactError naming the file that is missing, torn or altered
  */
-export const openExport = async (directory: string, options: { readonly threads?: number } = {}): Promise<OpenExport> => {
+export const readExport = async (directory: string): Promise<Pick<OpenExport, 'directory' | 'manifest' | 'encoders'>> => {
   const path = join(directory, EXPORT_FILES.manifest);
   if (!existsSync(path)) {
     throw new ArtifactError(`${directory} holds no export: ${EXPORT_FILES.manifest} is missing`, {
@@ -133,6 +134,15 @@ export const openExport = async (directory: string, options: { readonly threads?
     throw new ArtifactError(`${path} was altered`, { where: path, expected: `a manifest with digest ${String(digest)}`, fix: 'export the model again, or copy the whole folder again' });
   }
   await verifyFiles(directory, manifest);
-  const encoders = await readJson<EncoderSet>(join(directory, EXPORT_FILES.encoders));
-  return { directory, manifest, encoders, ...(await scoreWith(directory, manifest.inputs, options.threads ?? 1)) };
+  return { directory, manifest, encoders: await readJson<EncoderSet>(join(directory, EXPORT_FILES.encoders)) };
+};
+
+/**
+ * Opens an export that is whole; see {@link readExport}.
+ *
+ * @throws ArtifactError naming the file that is missing, torn or altered
+ */
+export const openExport = async (directory: string, options: { readonly threads?: number } = {}): Promise<OpenExport> => {
+  const read = await readExport(directory);
+  return { ...read, ...(await scoreWith(directory, read.manifest.inputs, options.threads ?? 1)) };
 };

@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { IoError, UsageError } from '../config/errors.js';
 import { stopIfAborted } from '../config/interruption.js';
-import { didYouMean, listNames } from '../config/suggest.js';
 import { explainDuckDbError, openDatabase, quoteIdentifier, quoteLiteral, type Database } from '../data/duckdb.js';
 import { createEncoder } from '../data/encode.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { encodeRaw } from './encode-raw.js';
+import { eventFiles } from './event-files.js';
 import { probabilityColumn } from './golden-rows.js';
 import type { ExportManifest } from './manifest.js';
 import { openExport } from './open-export.js';
 import { NUMBER_COLUMN } from './raw-history.js';
 import { readRawRows } from './raw-rows.js';
-import { joinedSequences, layoutOf, type RawSchema } from './raw-schema.js';
+import { layoutOf } from './raw-schema.js';
 
 const FORMATS: Readonly<Record<string, string>> = {
   '.parquet': 'FORMAT parquet, COMPRESSION zstd',
@@ -83,20 +83,6 @@ const writeOutput = async (database: Database, output: string, partial: string, 
   } catch (error) {
     throw explainDuckDbError(error, { where: output });
   }
-};
-
-/** Files of events by sequence, absolute. */
-const eventFiles = (source: RawSchema, events: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
-  const known = joinedSequences(source).map((sequence) => sequence.name);
-  for (const name of Object.keys(events)) {
-    if (known.includes(name)) continue;
-    throw new UsageError(known.length === 0 ? `there are no events to join for "${name}"` : `there is no sequence "${name}" of joined events`, {
-      where: '--events',
-      expected: known.length === 0 ? 'nothing: this export reads no history joined from events' : `one of ${listNames(known)}`,
-      fix: known.length === 0 ? 'leave it out' : didYouMean(name, known),
-    });
-  }
-  return Object.fromEntries(Object.entries(events).map(([name, file]) => [name, resolve(file)]));
 };
 
 /**

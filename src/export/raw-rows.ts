@@ -116,7 +116,7 @@ interface OpenRaw {
 }
 
 const openRaw = async (database: Database, schema: RawSchema, file: string, options: RawRowsOptions): Promise<OpenRaw> => {
-  const project = rawProject(schema, file, options.directory, options.serving);
+  const project = rawProject(schema, file, options.directory, options);
   const surface = project.surfaces[0]!;
   const sequences = sequencesWithEvents(schema, options.events ?? {});
   // As in training: texts with an offset do not depend on the machine's time zone.
@@ -180,6 +180,8 @@ export interface RawRowsOptions {
   readonly directory: string;
   /** Training-only features are neither wanted nor read. */
   readonly serving: boolean;
+  /** Rows have labels, columns `label.<task>`. Default false. */
+  readonly labels?: boolean;
   /** Files with the events of sequences that training joined, by sequence: joined to the rows as in training. */
   readonly events?: Readonly<Record<string, string>>;
 }

@@ -1,8 +1,8 @@
 /** What raw rows of an exported surface look like: its part of the project, without sources. */
-import type { Feature, Project, Surface } from '../config/project.js';
+import type { Feature, Project, Surface, Task } from '../config/project.js';
 import type { Sequence } from '../data/history.js';
 import { RAW } from '../data/raw-rows.js';
-import { eventTimeColumn, fieldColumn } from '../data/staged.js';
+import { eventTimeColumn, fieldColumn, labelColumn } from '../data/staged.js';
 
 /** A sequence whose events are read as the config says, from wherever they are when rows are scored. */
 type RawSequence = Omit<Sequence, 'events'> & { readonly events: Omit<NonNullable<Sequence['events']>, 'source'> | undefined };
@@ -14,6 +14,8 @@ export interface RawSchema {
   /** Of the surface's own logs: a row per candidate, or a row per request whose candidate columns are lists. */
   readonly layout: 'candidate' | 'request';
   readonly features: readonly RawFeature[];
+  /** Label expression of each task: only fitting a calibration reads them. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A sequence of events with the file they are in. */
@@ -32,6 +34,7 @@ export const rawSchema = (project: Project, surfaceName: string, features: Reado
     surface: { name, keys, viewType, viewTypes },
     layout: source.layout ?? 'candidate',
     features: project.features.filter((feature) => features.has(feature.name)).map(withoutSource),
+    labels: Object.fromEntries(project.tasks.flatMap((task) => (task.surfaces.includes(surfaceName) ? [[task.name, task.labels[surfaceName]!]] : []))),
   };
 };
 
@@ -55,15 +58,18 @@ const inMergedNames = (feature: Feature, surface: string): Feature =>
 /** A feature whose value in the rows is not looked at when serving. */
 const isReplaced = (feature: RawFeature): boolean => feature.kind !== 'sequence' && feature.trainingOnly !== undefined;
 
+const labelTasks = ({ surface, labels }: RawSchema): readonly Task[] =>
+  Object.entries(labels).map(([name, label]) => ({ name, weight: 1, surfaces: [surface.name], labels: { [surface.name]: label } }));
+
 /** A project of one surface that reads one file, histories as lists in its rows. */
-export const rawProject = (schema: RawSchema, file: string, directory: string, serving: boolean): Project => ({
+export const rawProject = (schema: RawSchema, file: string, directory: string, { serving, labels = false }: { readonly serving: boolean; readonly labels?: boolean }): Project => ({
   name: 'raw',
   file,
   directory,
   workspace: directory,
   surfaces: [{ ...schema.surface, source: { files: file, layout: schema.layout }, where: undefined, negativeSampling: undefined }],
   features: schema.features.filter((feature) => !serving || !isReplaced(feature)).map(inRow),
-  tasks: [],
+  tasks: labels ? labelTasks(schema) : [],
   split: { validation: 0, test: 0 },
   data: { badRows: 'fail', memoryLimit: '1GB', shardCandidates: 1, truth: {}, outside: {} },
   models: {},
@@ -89,6 +95,7 @@ export const inMergedSchema = (project: Project): Project => {
       },
     ],
     features: project.features.map((feature) => inMergedNames(feature, surface.name)),
+    tasks: project.tasks.map((task) => ({ ...task, labels: { [surface.name]: labelColumn(task.name) } })),
   };
 };
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveProject } from '../config/resolve.js';
 import { ABSENT_ROW, type ColumnState, type EncoderSet } from '../data/encoder-state.js';
 import { toOnnx } from '../graph/onnx/emit.js';
+import type { InlineInitializer } from '../graph/onnx/initializer.js';
 import { buildModelGraph } from '../model/build-model.js';
 import type { LookupBlock } from '../model/layout.js';
 import type { ModelGraph } from '../model/model-graph.js';
@@ -126,9 +127,8 @@ const runTrainingGraph = async (trained: ModelGraph): Promise<Float32Array> => {
 
 const servingSession = (surface: string, logitOffsets: Readonly<Record<string, number>> = {}): Promise<InferenceSession> => {
   const serving = buildServingGraph({ model, layout: graph.layout, encoders, surface, logitOffsets });
-  const initializers = new Map(
-    graph.parameters.map(({ spec }) => [spec.name, { dtype: 'float32' as const, shape: spec.shape, data: parameterValues.get(spec.name)! }]),
-  );
+  const initializers = new Map<string, InlineInitializer>(serving.calibration);
+  for (const { spec } of graph.parameters) initializers.set(spec.name, { dtype: 'float32', shape: spec.shape, data: parameterValues.get(spec.name)! });
   for (const { name, rows, width } of serving.tables) {
     initializers.set(tableInitializer(name), { dtype: 'float32', shape: [rows, width], data: tableValues.get(name)! });
   }

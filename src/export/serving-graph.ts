@@ -1,7 +1,9 @@
+import type { Calibration } from '../calibrate/calibration.js';
 import type { Model, Side } from '../config/project.js';
 import { ABSENT_ROW, type ColumnState, type EncoderSet } from '../data/encoder-state.js';
 import type { Tensor } from '../graph/tensor.js';
 import { constant, input, parameter, scalar } from '../graph/inputs.js';
+import type { InlineInitializer } from '../graph/onnx/initializer.js';
 import { add } from '../graph/ops/add.js';
 import { cast } from '../graph/ops/cast.js';
 import { equal, greater } from '../graph/ops/comparison.js';
@@ -24,10 +26,8 @@ import { POSITION_COLUMN, SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan
 import { forward } from '../model/presets.js';
 import { Scope } from '../model/scope.js';
 import type { SequenceFrame } from '../model/sequence-frame.js';
+import { calibrate, calibrationInitializers, VIEW_TYPE_INPUT } from './graph-calibration.js';
 import { absentSequence, paddedFrame, paddedSequence, type PaddedSequence } from './padded-frame.js';
-
-/** Name of the graph input with each request's view-type index (int64 [requests]). */
-export const VIEW_TYPE_INPUT = 'view_type';
 
 /** Name of the initializer that holds one embedding table's rows. */
 export const tableInitializer = (table: string): string => `table.${table}`;
@@ -51,15 +51,20 @@ export interface ServingGraph {
   readonly fixedRows: readonly FixedRow[];
   /** Encoded columns that are its inputs. */
   readonly columns: readonly ColumnState[];
+  /** Values of the initializers that calibrate; of the layer that changes nothing where there is no calibration. */
+  readonly calibration: ReadonlyMap<string, InlineInitializer>;
 }
 
 export interface ServingGraphOptions {
   readonly model: Model;
   readonly layout: ModelLayout;
+  /** Tables have the rows that these say. */
   readonly encoders: EncoderSet;
   readonly surface: string;
   /** Added to a task's logit: undoes negative down-sampling. */
   readonly logitOffsets: Readonly<Record<string, number>>;
+  /** Default: none. */
+  readonly calibration?: Calibration | undefined;
 }
 
 const rowsOf = (side: Side): string => (side === 'request' ? 'requests' : 'candidates');
@@ -90,7 +95,7 @@ const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['poo
  * ONNX runtime scores with the file alone. Of what the surface lacks only the absent rows are left: the other tables,
  * the other surfaces' towers and the index of its own surface are not in it.
  */
-export const buildServingGraph = ({ model, layout, encoders, surface, logitOffsets }: ServingGraphOptions): ServingGraph => {
+export const buildServingGraph = ({ model, layout, encoders, surface, logitOffsets, calibration }: ServingGraphOptions): ServingGraph => {
   const columns = new Map(encoders.columns.map((column) => [column.name, column]));
   const used = new Map<string, ColumnState>();
   const tables = new Map<string, { name: string; width: number; rows: number }>();
@@ -105,7 +110,9 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
   const sliceOf = ({ width }: LookupBlock, slot: LookupSlot): TableSlice =>
     layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.base === slot.base)!;
   const tableOf = (block: LookupBlock, slot: LookupSlot): Tensor => {
-    const { name, rows } = sliceOf(block, slot);
+    const trained = sliceOf(block, slot);
+    const { name } = trained;
+    const rows = encoders.tables.find((table) => table.name === name)?.rows ?? trained.rows;
     tables.set(name, { name, width: block.width, rows });
     return parameter(tableInitializer(name), [rows, block.width]);
   };
@@ -166,13 +173,13 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
   };
   const frame = (sequence: SequenceLayout): SequenceFrame => paddedFrame(sequence, sequenceOf(sequence));
   const { logits } = forward(Scope.root({ serving: true }), { model, layout, surfaces: [surface], inputs, frame });
-  const outputs = Object.fromEntries(
-    layout.tasks.flatMap((task, index) => {
-      if (!task.surfaces.includes(surface)) return [];
-      const own = reshape(slice(logits, 1, index, index + 1), ['candidates']);
-      const offset = logitOffsets[task.name] ?? 0;
-      return [[task.name, sigmoid(offset === 0 ? own : add(own, scalar(offset)))]];
-    }),
-  );
-  return { outputs, tables: [...tables.values()], fixedRows: [...fixedRows.values()], columns: [...used.values()] };
+  const own = layout.tasks.flatMap((task, index) => (task.surfaces.includes(surface) ? [{ name: task.name, index }] : []));
+  const names = own.map(({ name }) => name);
+  const bare = own.length === layout.tasks.length ? logits : join(own.map(({ index }) => slice(logits, 1, index, index + 1)));
+  const offsets = names.map((name) => logitOffsets[name] ?? 0);
+  const corrected = offsets.every((offset) => offset === 0) ? bare : add(bare, constant(offsets, 'float32', [1, offsets.length]));
+  const values = calibrationInitializers(calibration ?? null, names, { surface, viewTypes: encoders.viewTypes });
+  const probabilities = sigmoid(calibrate(corrected, names, values));
+  const outputs = Object.fromEntries(names.map((name, place) => [name, reshape(names.length === 1 ? probabilities : slice(probabilities, 1, place, place + 1), ['candidates'])]));
+  return { outputs, tables: [...tables.values()], fixedRows: [...fixedRows.values()], columns: [...used.values()], calibration: values };
 };

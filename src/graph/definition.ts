@@ -19,8 +19,11 @@ export interface Emitter {
   readonly allowContrib: boolean;
   /** Value of an input of the op that is being emitted. */
   value(tensor: Tensor): string;
-  /** Like `value`, but a half-precision parameter is left as stored: `cast` turns the op's own result to the tensor's dtype. */
-  stored(tensor: Tensor): { readonly value: string; cast(result: string): string };
+  /**
+   * Like `value`, but a parameter stored in fewer bits is left as stored: `lookUp` finds the wanted rows of each stored value,
+   * and the result is decoded to the tensor's dtype.
+   */
+  storedRows(tensor: Tensor, lookUp: (rows: string) => string): string;
   /** A constant; equal ones are shared. */
   constant(values: readonly number[], dtype: DType, shape: readonly number[]): string;
   /** A 1-D int64 constant: axes, pads, sizes. */

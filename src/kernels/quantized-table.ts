@@ -38,7 +38,31 @@ class HalfRows implements EncodedRows {
   }
 }
 
-/** Each row's weights are `code · scale + lowest`, codes 0 to 255, as FBGEMM's row-wise 8-bit tables. */
+/**
+ * One row as bytes: its weights are `code · scale + lowest`, codes 0 to 255, as in FBGEMM's row-wise 8-bit tables.
+ *
+ * @param scales gets the row's scale and lowest weight
+ */
+export const encodeByteRow = (weights: Float32Array, codes: Uint8Array, scales: Float32Array): void => {
+  let lowest = Infinity;
+  let highest = -Infinity;
+  for (const weight of weights) {
+    lowest = Math.min(lowest, weight);
+    highest = Math.max(highest, weight);
+  }
+  const scale = Math.fround(Math.fround(highest - lowest) / 255);
+  const inverse = scale === 0 ? 0 : 1 / scale;
+  scales[0] = scale;
+  scales[1] = lowest;
+  weights.forEach((weight, d) => {
+    codes[d] = Math.min(255, Math.floor((weight - lowest) * inverse + 0.5));
+  });
+};
+
+/** The weight of a code. */
+export const decodeByte = (code: number, scale: number, lowest: number): number => Math.fround(Math.fround(code * scale) + lowest);
+
+/** Rows of bytes. */
 class ByteRows implements EncodedRows {
   readonly floats: Float32Array;
   readonly #codes: Uint8Array;
@@ -57,26 +81,14 @@ class ByteRows implements EncodedRows {
 
   encode(row: number, weights: Float32Array, from: number): void {
     const width = this.floats.length;
-    let lowest = Infinity;
-    let highest = -Infinity;
-    for (let d = 0; d < width; d += 1) {
-      lowest = Math.min(lowest, weights[from + d]!);
-      highest = Math.max(highest, weights[from + d]!);
-    }
-    const scale = Math.fround(Math.fround(highest - lowest) / 255);
-    const inverse = scale === 0 ? 0 : 1 / scale;
-    this.#scales[2 * row] = scale;
-    this.#scales[2 * row + 1] = lowest;
-    for (let d = 0; d < width; d += 1) {
-      this.#codes[row * width + d] = Math.min(255, Math.floor((weights[from + d]! - lowest) * inverse + 0.5));
-    }
+    encodeByteRow(weights.subarray(from, from + width), this.#codes.subarray(row * width, (row + 1) * width), this.#scales.subarray(2 * row, 2 * row + 2));
   }
 
   start(row: number): number {
     const width = this.floats.length;
     const scale = this.#scales[2 * row]!;
     const lowest = this.#scales[2 * row + 1]!;
-    for (let d = 0; d < width; d += 1) this.floats[d] = Math.fround(this.#codes[row * width + d]! * scale) + lowest;
+    for (let d = 0; d < width; d += 1) this.floats[d] = decodeByte(this.#codes[row * width + d]!, scale, lowest);
     return 0;
   }
 }

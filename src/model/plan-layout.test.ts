@@ -56,6 +56,13 @@ describe('the layout of a unified model', () => {
     expect(slots.find(({ column }) => column === 'history.ad')!.base).toBe(slots.find(({ column }) => column === 'ad')!.base);
   });
 
+  it('lays out only the features that the model reads', () => {
+    const own = layoutOf({ preset: 'unified', features: ['ad', 'rank'] });
+    expect(columnsOf(own).filter((column) => !column.startsWith('@'))).toEqual(['ad']);
+    expect(own.dense.flatMap(({ slots }) => slots.map(({ column }) => column))).toEqual(['rank']);
+    expect(own.fusedTables.flatMap(({ tables }) => tables.map(({ name }) => name))).toEqual(['@surface', '@view_type', 'ad']);
+  });
+
   it('gives numbers a presence flag each, vectors one behind their numbers', () => {
     expect(layout.dense).toEqual([
       { name: 'dense.request', rows: 'request', blockWidth: 2, slots: [{ column: 'age', kind: 'number', offset: 0, size: 2 }] },

@@ -171,15 +171,17 @@ const checkPrepared = (project: Project, encoders: EncoderSet, surfaces: readonl
 };
 
 /**
- * Lays out a model's inputs for a set of surfaces: the features any of them has, tables grouped by width, one lookup
- * block per side and width, one dense block per side.
+ * Lays out a model's inputs for a set of surfaces: the features any of them has and the model reads, tables grouped by width, one
+ * lookup block per side and width, one dense block per side.
  *
  * @param surfaces names of the surfaces the model serves; one for a separate model
  * @throws OnefoldError `artifact` when the prepared dataset and the config do not fit together
  */
 export const planLayout = (project: Project, encoders: EncoderSet, model: Model, surfaces: readonly string[]): ModelLayout => {
-  const columns = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
-  checkPrepared(project, encoders, surfaces, columns);
+  const isRead = (feature: string): boolean => model.features?.includes(feature) !== false;
+  const prepared = encoders.columns.filter((column) => column.surfaces.some((surface) => surfaces.includes(surface)));
+  checkPrepared(project, encoders, surfaces, prepared);
+  const columns = prepared.filter(({ feature }) => isRead(feature));
   const sequences = planSequences(project, model, columns);
   const lookups = planLookups(project, encoders, model, surfaces, columns, sequences);
   const fusedTables = fuseTables(project, encoders, lookups);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { smallFeeds, smallModel } from '../../test/support/small-model.js';
 import { loadGraph, type Feeds, type LoadedGraph } from '../graph/check/run-graph.js';
 import type { ModelGraph } from './model-graph.js';
-import { priorBias } from './surface-heads.js';
+import { priorBias, towerParameters } from './surface-heads.js';
 
 const REQUESTS = [[2, 1], [3], [1, 1]];
 const { graph } = smallModel();
@@ -66,6 +66,22 @@ describe('routing to towers', () => {
       else expect(logit).not.toBe(0);
     });
     expect(ofSurface(logits, 1).every((logit) => logit !== 0)).toBe(true);
+  });
+});
+
+describe('the parameters of a tower', () => {
+  it('are those that the surface alone has', () => {
+    const names = graph.parameters.map(({ spec }) => spec.name);
+    const towers = graph.layout.surfaces.map((surface) => towerParameters(graph.parameters, surface));
+    towers.forEach((own, index) => {
+      expect(own).toContain(`tower.${graph.layout.surfaces[index]!}.head.weight`);
+      expect(own.every((name) => names.includes(name))).toBe(true);
+    });
+    expect(new Set(towers.flat()).size).toBe(towers.flat().length);
+    expect(names.filter((name) => !towers.flat().includes(name))).toContain('shared_head.weight');
+    // A name that another begins with is another surface.
+    const parameter = (name: string) => ({ spec: { name, shape: [1], initializer: { type: 'zeros' as const }, decay: false } });
+    expect(towerParameters([parameter('tower.home.head.bias'), parameter('tower.home_feed.head.bias')], 'home')).toEqual(['tower.home.head.bias']);
   });
 });
 

@@ -5,7 +5,7 @@ import { concat, splitRows } from '../graph/ops/concat.js';
 import { mul } from '../graph/ops/mul.js';
 import { dense, mlp } from './dense.js';
 import { expertLoad, mixForTask, type Mixture } from './experts.js';
-import { INPUT, type ModelLayout } from './layout.js';
+import { INPUT, type ModelLayout, type ParameterSpec } from './layout.js';
 import type { Scope } from './scope.js';
 
 /** Rows `[candidates, d]`, sorted by surface, as one tensor per surface `[candidates:<surface>, d]`. */
@@ -38,6 +38,13 @@ export const priorBias = (priors: Priors | undefined, surface: string, layout: M
   const rates = priors?.[surface];
   return rates === undefined ? {} : { bias: layout.tasks.map((task) => (rates[task.name] === undefined ? 0 : logit(rates[task.name]!))) };
 };
+
+/** Scope of what a surface alone has: its tower and its heads. */
+const towerScope = (surface: string): string => `tower.${surface}`;
+
+/** Names of the dense parameters of a surface's own tower and heads. */
+export const towerParameters = (parameters: readonly { readonly spec: ParameterSpec }[], surface: string): readonly string[] =>
+  parameters.flatMap(({ spec }) => (spec.name.startsWith(`${towerScope(surface)}.`) ? [spec.name] : []));
 
 export interface SurfaceHeadOptions {
   readonly layout: ModelLayout;
@@ -75,7 +82,7 @@ export const surfaceHeads = (scope: Scope, x: Tensor, options: SurfaceHeadOption
   const routed = route(x);
   const mixtures = mixture === undefined ? null : { outputs: route(mixture.outputs), gates: route(mixture.gates) };
   const logits = surfaces.map((surface, index) => {
-    const own = scope.child(`tower.${surface}`);
+    const own = scope.child(towerScope(surface));
     const mixed = layout.tasks.flatMap((task, t) =>
       mixtures === null || !task.surfaces.includes(surface) ? [] : [mixForTask({ outputs: mixtures.outputs[index]!, gates: mixtures.gates[index]! }, t, mixture!.experts)],
     );

@@ -25,15 +25,18 @@ export type GradientOf = (parameter: string) => Float32Array;
 export class DenseState {
   readonly #kernel: EmbeddingKernel;
   readonly #parameters: readonly Parameter[];
+  readonly #trained: readonly Parameter[];
   readonly #byName: ReadonlyMap<string, Parameter>;
 
-  constructor(kernel: EmbeddingKernel, specs: readonly ParameterSpec[], seed: number, training: boolean) {
+  /** @param trainable names of those that steps change. Default: all of them */
+  constructor(kernel: EmbeddingKernel, specs: readonly ParameterSpec[], seed: number, training: boolean, trainable?: readonly string[]) {
     this.#kernel = kernel;
     this.#parameters = specs.map((spec) => {
       const values = initializeParameter(spec, seed);
       const moments = training ? ([new Float32Array(values.length), new Float32Array(values.length)] as const) : undefined;
       return { spec, values, tensor: new Tensor('float32', values, spec.shape), moments };
     });
+    this.#trained = trainable === undefined ? this.#parameters : this.#parameters.filter(({ spec }) => trainable.includes(spec.name));
     this.#byName = new Map(this.#parameters.map((parameter) => [parameter.spec.name, parameter]));
   }
 
@@ -44,7 +47,7 @@ export class DenseState {
 
   /** Global norm of the gradients, summed in double; not finite where any gradient is not. */
   gradientNorm(gradientOf: GradientOf): number {
-    return Math.sqrt(this.#parameters.reduce((sum, { spec }) => sum + this.#kernel.squaredNorm(gradientOf(spec.name)), 0));
+    return Math.sqrt(this.#trained.reduce((sum, { spec }) => sum + this.#kernel.squaredNorm(gradientOf(spec.name)), 0));
   }
 
   /**
@@ -57,7 +60,7 @@ export class DenseState {
     const { clipNorm, weightDecay } = optimizer;
     const gradientScale = clipNorm === 0 ? 1 : clipNorm / Math.max(norm, clipNorm);
     const corrections = { firstCorrection: 1 - ADAM.beta1 ** step, secondCorrection: 1 - ADAM.beta2 ** step };
-    for (const { spec, values, moments } of this.#parameters) {
+    for (const { spec, values, moments } of this.#trained) {
       const [first, second] = moments!;
       this.#kernel.denseAdam(values, first, second, gradientOf(spec.name), {
         ...ADAM,

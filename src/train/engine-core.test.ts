@@ -6,6 +6,7 @@ import { TOY_LAYOUT, TOY_TRAINING, toyBatch, toyGraph } from '../../test/support
 import { EngineCore } from './engine-core.js';
 import { EmbeddingStore } from './embedding-store.js';
 import { makeFeeds } from './feeds.js';
+import { elementCount } from './named-tensor.js';
 import { initializeParameter } from './initialize-parameter.js';
 import { typescriptKernel } from '../kernels/typescript-kernel.js';
 import { buildScoreModel, buildTrainModel } from './step-graph.js';
@@ -115,14 +116,16 @@ class Oracle {
   readonly #accumulators = new Map(TOY_LAYOUT.fusedTables.map(({ width, rows }) => [width, new Float64Array(rows)]));
   #step = 0;
 
-  train(batch: Batch, training: Training): { loss: number; norm: number } {
+  /** @param trainable names of the parameters that are trained, where not all are */
+  train(batch: Batch, training: Training, trainable?: readonly string[]): { loss: number; norm: number } {
     this.#step += 1;
     const loss = lossOf(this.values, batch);
     const gradients = gradientOf(this.values, batch);
-    const dense = [...gradients].filter(([name]) => !name.startsWith('table.'));
+    const dense = [...gradients].filter(([name]) => trainable?.includes(name) ?? !name.startsWith('table.'));
     const norm = Math.sqrt(dense.reduce((sum, [, array]) => sum + array.reduce((total, g) => total + g * g, 0), 0));
     const factor = training.clipNorm === 0 ? 1 : Math.min(1, training.clipNorm / norm);
     for (const [name, array] of dense) this.#adam(name, array.map((g) => g * factor), training);
+    if (trainable !== undefined) return { loss, norm };
     for (const { width } of TOY_LAYOUT.fusedTables) this.#rows(width, gradients.get(`table.${width}`)!, touchedRows(width, batch), training);
     return { loss, norm };
   }
@@ -180,16 +183,17 @@ class Oracle {
 
 const PLAN = { layout: TOY_LAYOUT, taskIndices: [0, 2], segments: true };
 
-const createCore = (training: Training, dropout?: number): Promise<EngineCore> => {
+const createCore = (training: Training, dropout?: number, trainable?: readonly string[]): Promise<EngineCore> => {
   const graph = toyGraph(dropout === undefined ? {} : { dropout });
   return EngineCore.create({
     layout: graph.layout,
     parameters: graph.parameters.map(({ spec }) => spec),
     score: buildScoreModel(graph),
-    train: buildTrainModel(graph),
+    train: buildTrainModel(graph, trainable),
     seed: training.seed,
     threads: 2,
     optimizer: training,
+    ...(trainable === undefined ? {} : { trainable }),
   });
 };
 
@@ -218,6 +222,40 @@ describe('EngineCore', () => {
     expected.forEach((logit, i) => {
       expect(logits[i]).toBeCloseTo(logit, 3);
     });
+  });
+
+  it('trains some parameters as the oracle does, and leaves all else as it is, bit for bit', async () => {
+    const training = { ...TOY_TRAINING, weightDecay: 0.1, clipNorm: 0.05 };
+    const trainable = ['home.weight', 'home.bias'];
+    const core = await createCore(training, undefined, trainable);
+    const oracle = new Oracle();
+    const values = (): Map<string, Float32Array> =>
+      new Map(
+        Object.values(core.contents()).flat().map((tensor) => {
+          const all = new Float32Array(elementCount(tensor));
+          tensor.read(0, all);
+          return [tensor.name, all];
+        }),
+      );
+    const before = new Map([...values()].map(([name, array]) => [name, array.slice()]));
+    for (let step = 1; step <= 3; step += 1) {
+      const batch = toyBatch(step, 3);
+      const result = await core.train(makeFeeds(batch, PLAN, true), training);
+      if ('failure' in result) throw new Error('the step failed');
+      const expected = oracle.train(batch, training, trainable);
+      expect(result.embeddingRows).toBe(0);
+      expect(result.loss).toBeCloseTo(expected.loss, 4);
+      expect(result.gradientNorm).toBeCloseTo(expected.norm, 4);
+    }
+    for (const [name, after] of values()) {
+      const isTrained = trainable.some((parameter) => name === parameter || name.endsWith(`.${parameter}`));
+      if (isTrained) expect(after, name).not.toEqual(before.get(name));
+      else expect(after, name).toEqual(before.get(name));
+    }
+    for (const name of trainable) oracle.values.get(name)!.forEach((value, index) => expect(values().get(name)![index]).toBeCloseTo(value, 5));
+    // What is frozen is not differentiated either.
+    const outputs = (names?: readonly string[]): number => buildTrainModel(toyGraph(), names).onnx.length;
+    expect(outputs(trainable)).toBeLessThan(0.7 * outputs());
   });
 
   it('sums the cross entropy of labelled rows per surface and task', async () => {

@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { TrainingError } from '../config/errors.js';
 import { chooseKernel } from '../kernels/choose-kernel.js';
-import type { EmbeddingKernel } from '../kernels/embedding-kernel.js';
+import type { EmbeddingKernel, RowOptimizer } from '../kernels/embedding-kernel.js';
 import { LOGITS } from '../model/layout.js';
 import type { BatchFeeds } from './batch-feeds.js';
 import { openCheckpoint, type CheckpointTarget } from './checkpoint.js';
 import type { CheckpointManifest } from './checkpoint-manifest.js';
 import type { CheckpointContents } from './checkpoint-snapshot.js';
 import { DenseState } from './dense-state.js';
-import { EmbeddingStore } from './embedding-store.js';
+import { EmbeddingStore, type FilledBlock } from './embedding-store.js';
 import type { CheckpointSave, EngineSpec, StepRates, StepResult } from './engine-protocol.js';
 import { reportFailure, type TrainingFailure } from './failure-report.js';
 import { fillFromFiles } from './fill-tensors.js';
@@ -79,7 +79,7 @@ export class EngineCore {
     this.#spec = spec;
     this.#score = score;
     this.#train = train;
-    this.#dense = new DenseState(kernel, spec.parameters, spec.seed, train !== undefined);
+    this.#dense = new DenseState(kernel, spec.parameters, spec.seed, train !== undefined, spec.trainable);
     this.#embeddings = new EmbeddingStore(kernel, spec.layout, spec.seed, spec.optimizer?.embeddingOptimizer);
     this.#masks = new DropoutMasks(spec.layout, spec.train?.inputs ?? [], spec.seed);
   }
@@ -122,8 +122,7 @@ export class EngineCore {
     }
     const age = this.#stepsBefore + step;
     this.#dense.update(denseGradient, gradientNorm, optimizer, rates.learningRate, age);
-    const rows = rowOptimizer(optimizer, rates.embeddingLearningRate, age);
-    const embeddingRows = this.#embeddings.update(filled, (block) => floats(outputs, blockGradientName(block)), rows);
+    const embeddingRows = this.#spec.trainable === undefined ? this.#updateRows(filled, outputs, rowOptimizer(optimizer, rates.embeddingLearningRate, age)) : 0;
     this.#step = step;
     const milliseconds = { lookup: lookedUp - started, run: ran - lookedUp, update: performance.now() - ran };
     return { step, loss, gradientNorm, embeddingRows, padding: paddingOf(feeds), ...expertLoadOf(feeds, outputs), milliseconds, ...sumLosses(this.#spec, feeds, rowLosses) };
@@ -187,6 +186,11 @@ export class EngineCore {
     this.#step = 0;
     this.#stepsBefore = manifest.stepsBefore + manifest.step;
     return report;
+  }
+
+  /** @returns distinct rows updated */
+  #updateRows(filled: readonly FilledBlock[], outputs: Outputs, optimizer: RowOptimizer): number {
+    return this.#embeddings.update(filled, (block) => floats(outputs, blockGradientName(block)), optimizer);
   }
 
   async #run(session: InferenceSession, model: StepModel, inputs: ReadonlyMap<string, Tensor>): Promise<Outputs> {

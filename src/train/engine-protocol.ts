@@ -20,6 +20,8 @@ export interface EngineSpec {
   readonly threads: number;
   /** Absent in an engine that only scores. */
   readonly optimizer?: EngineOptimizer;
+  /** Dense parameters that are trained; the others and all embedding rows stay as they are. Absent: everything is trained. */
+  readonly trainable?: readonly string[];
 }
 
 /** How dense parameters and embedding rows are optimized. */

@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly threads: number;
   /** Absent: the engine only scores, without optimizer state. */
   readonly training?: EngineOptimizer & Pick<Training, 'seed'>;
+  /** Dense parameters that are trained; the others and all embedding rows stay as they are. Default: everything is trained. */
+  readonly trainable?: readonly string[] | undefined;
   /** Gets a line for the user, such as that the slow kernel runs. */
   readonly onNotice?: ((line: string) => void) | undefined;
 }
@@ -114,15 +116,16 @@ export class Engine {
    * @throws TrainingError when the data has no labels of a task; OnefoldError when the thread cannot start.
    */
   static async create(options: EngineOptions): Promise<Engine> {
-    const { graph, training, threads } = options;
+    const { graph, training, trainable, threads } = options;
     const score = buildScoreModel(graph);
-    const train = training === undefined ? undefined : buildTrainModel(graph);
+    const train = training === undefined ? undefined : buildTrainModel(graph, trainable);
     const spec: EngineSpec = {
       layout: graph.layout,
       parameters: graph.parameters.map((parameter) => parameter.spec),
       score,
       ...(train === undefined ? {} : { train }),
       ...(training === undefined ? {} : { optimizer: optimizerOf(training) }),
+      ...(trainable === undefined ? {} : { trainable }),
       seed: training?.seed ?? 0,
       threads,
     };

@@ -111,6 +111,40 @@ describe('trainModel', () => {
     expect(hashFolder(resumed.checkpoint)).toEqual(hashFolder(whole.checkpoint));
   });
 
+  it('takes half the steps at half the budget, with the learning rates of a run of that length', async () => {
+    const evaluate: TrainOptions['evaluate'] = async (engine, step) => Promise.resolve({ monitored: (await engine.predict(batchOf(9, 0)))[0]!, scalars: { step } });
+    const halved = (name: string, epochs: number, changes: Partial<TrainOptions> = {}): TrainOptions => options(name, { evaluate, training: { ...options(name).training, epochs }, ...changes });
+    const events: TrainProgress[] = [];
+    const whole = await trainModel(halved('whole', 3));
+    const half = await trainModel(halved('half', 3, { budget: 0.5, onProgress: (event) => events.push(event) }));
+    expect(whole.steps).toBe(3 * BATCHES);
+    expect(half).toMatchObject({ steps: whole.steps / 2, stoppedEarly: false });
+    // The last evaluation is that of the last step, in the middle of an epoch.
+    expect(half.curves.map(({ step }) => step)).toEqual([BATCHES, 1.5 * BATCHES]);
+    expect(events.at(-1)).toMatchObject({ step: 1.5 * BATCHES, totalSteps: 1.5 * BATCHES, epochs: 2, totalCandidates: Math.round(1.5 * candidatesPerEpoch) });
+    // Half of two epochs is one epoch: the same checkpoint, its learning rates included.
+    const [one, ofTwo] = [await trainModel(halved('one', 1)), await trainModel(halved('of-two', 2, { budget: 0.5 }))];
+    expect(hashFolder(ofTwo.checkpoint)).toEqual(hashFolder(one.checkpoint));
+  });
+
+  it('a shortened run ends the same when it was interrupted and resumed', async () => {
+    const evaluate: TrainOptions['evaluate'] = async (engine) => ({ monitored: 0, scalars: { first: (await engine.predict(batchOf(9, 0)))[0]! } });
+    const whole = await trainModel(options('a', { evaluate, budget: 0.25 }));
+    const controller = new AbortController();
+    async function* interrupted(epoch: number, from: number): AsyncIterable<Batch> {
+      let index = from;
+      for await (const batch of batchesOf(epoch, from)) {
+        index += 1;
+        if (index === 4) controller.abort();
+        yield batch;
+      }
+    }
+    await expect(trainModel(options('b', { evaluate, budget: 0.25, trainBatches: interrupted, signal: controller.signal }))).rejects.toThrow(/interrupted after step 3/);
+    const resumed = await trainModel(options('b', { evaluate, budget: 0.25, resume: true }));
+    expect(resumed).toEqual({ ...whole, checkpoint: resumed.checkpoint, engineBusy: resumed.engineBusy });
+    expect(hashFolder(resumed.checkpoint)).toEqual(hashFolder(whole.checkpoint));
+  });
+
   it('keeps the best step and stops when patience ends', async () => {
     const values = [0.5, 0.6, 0.55, 0.58, 0.9];
     let call = 0;

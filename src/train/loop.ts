@@ -27,28 +27,34 @@ class TrainLoop {
   readonly #metrics: RunMetrics;
   readonly #recorder: StepRecorder;
   readonly #totalSteps: number;
+  /** Whether the run ends at its last step, rather than with the last epoch. */
+  readonly #isShortened: boolean;
   readonly #inFlight: Promise<void>[] = [];
   #state: LoopState;
   /** What went wrong first: what was on its way behind it fails, too. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: TrainOptions, engine: Engine, checkpoints: RunCheckpoints, state: LoopState) {
-    const { training, candidatesPerEpoch, batchesPerEpoch, runDirectory, graph, onProgress } = options;
-    const totalSteps = training.epochs * (batchesPerEpoch ?? Math.ceil(candidatesPerEpoch / training.batchSize));
+    const { training, candidatesPerEpoch, batchesPerEpoch, budget = 1, runDirectory, graph, onProgress } = options;
+    const epochSteps = batchesPerEpoch ?? Math.ceil(candidatesPerEpoch / training.batchSize);
+    const plannedSteps = training.epochs * epochSteps;
+    const totalSteps = budget === 1 ? plannedSteps : Math.max(1, Math.round(budget * plannedSteps));
+    const epochs = budget === 1 ? training.epochs : Math.ceil(totalSteps / epochSteps);
+    const totalCandidates = budget === 1 ? candidatesPerEpoch * epochs : Math.round((candidatesPerEpoch * totalSteps) / epochSteps);
     this.#options = options;
     this.#engine = engine;
     this.#checkpoints = checkpoints;
     this.#state = state;
     this.#totalSteps = totalSteps;
+    this.#isShortened = budget < 1;
     this.#metrics = new RunMetrics(runDirectory, state.step);
-    this.#recorder = new StepRecorder({ layout: graph.layout, training, candidatesPerEpoch, totalSteps, candidates: state.candidates, onProgress }, this.#metrics);
+    this.#recorder = new StepRecorder({ layout: graph.layout, epochs, candidatesPerEpoch, totalCandidates, totalSteps, candidates: state.candidates, onProgress }, this.#metrics);
   }
 
   async run(): Promise<TrainResult> {
-    const { training } = this.#options;
     try {
       let isDone = this.#isOutOfPatience();
-      while (!isDone && this.#state.epoch < training.epochs) isDone = await this.#runEpoch();
+      while (!isDone && !this.#isAtEnd()) isDone = await this.#runEpoch();
       return await this.#finish(isDone);
     } catch (error) {
       // A checkpoint under way is whole; cut off, it would be left half-written.
@@ -66,6 +72,7 @@ class TrainLoop {
       await this.#stopWhenAborted();
       this.#submit(batch);
       if (this.#inFlight.length >= IN_FLIGHT) await this.#inFlight.shift();
+      if (this.#isAtEnd()) break;
       const { evaluations, epochCandidates } = this.#state;
       const isLast = evaluations + 1 >= training.evaluationsPerEpoch;
       const isDue = epochCandidates >= ((evaluations + 1) * candidatesPerEpoch) / training.evaluationsPerEpoch;
@@ -134,6 +141,12 @@ class TrainLoop {
     }
     await this.#checkpoints.start(this.#state, isBest);
     return this.#isOutOfPatience();
+  }
+
+  /** Whether all epochs, or a shortened run's steps, have been taken. */
+  #isAtEnd(): boolean {
+    const { epoch, step } = this.#state;
+    return epoch >= this.#options.training.epochs || (this.#isShortened && step >= this.#totalSteps);
   }
 
   #isOutOfPatience(): boolean {
@@ -225,7 +238,7 @@ export const trainModel = async (options: TrainOptions): Promise<TrainResult> =>
   } catch (cause) {
     throw explainIoFailure(cause, runDirectory);
   }
-  const engine = await Engine.create({ graph, taskNames, threads: training.threads, training, onNotice: options.onNotice });
+  const engine = await Engine.create({ graph, taskNames, threads: training.threads, training, trainable: options.trainable, onNotice: options.onNotice });
   try {
     const vocabulary = join(runDirectory, VOCABULARY_FILE);
     if (options.vocabulary !== undefined) writeVocabulary(vocabulary, options.vocabulary);

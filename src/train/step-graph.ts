@@ -64,21 +64,26 @@ const totalLoss = (rowLosses: Tensor, labelWeights: Tensor, uncertainty: Tensor 
 /**
  * The model of one train step: forward and backward. It gives gradients, not new parameters: those are updated in place,
  * in one pass over memory that is never reallocated (`dense-state.ts`, `embedding-store.ts`).
+ *
+ * @param trainable names of the dense parameters that are trained: the backward goes no further than they need, and no
+ * embedding row has a gradient. Default: everything is trained.
  */
-export const buildTrainModel = (graph: ModelGraph): StepModel => {
-  const { parameters, blocks, logits, layout, uncertainty, expertLoad } = graph;
+export const buildTrainModel = (graph: ModelGraph, trainable?: readonly string[]): StepModel => {
+  const { logits, layout, uncertainty, expertLoad } = graph;
+  const parameters = graph.parameters.filter(({ spec }) => trainable?.includes(spec.name) ?? true);
+  const blocks = trainable === undefined ? graph.blocks.map((tensor, index) => ({ name: layout.blocks[index]!.name, tensor })) : [];
   const shape = ['candidates', layout.tasks.length] as const;
   const labels = input(STEP.labels, 'float32', shape);
   const labelWeights = input(STEP.labelWeights, 'float32', shape);
   const rowLosses = sigmoidCrossEntropy(logits, labels);
   const loss = totalLoss(rowLosses, labelWeights, uncertainty);
-  const all = gradients(loss, [...parameters.map(({ tensor }) => tensor), ...blocks]);
+  const all = gradients(loss, [...parameters, ...blocks].map(({ tensor }) => tensor));
   const outputs: [string, Tensor][] = [
     [STEP.loss, loss],
     [STEP.rowLosses, rowLosses],
     ...(expertLoad === undefined ? [] : [[STEP.expertLoad, expertLoad] as [string, Tensor]]),
     ...parameters.map(({ spec }, index): [string, Tensor] => [parameterGradientName(spec.name), all[index]!]),
-    ...layout.blocks.map((block, index): [string, Tensor] => [blockGradientName(block.name), all[parameters.length + index]!]),
+    ...blocks.map(({ name }, index): [string, Tensor] => [blockGradientName(name), all[parameters.length + index]!]),
   ];
   return stepModel('train-step', Object.fromEntries(outputs));
 };

@@ -1,4 +1,3 @@
-import type { Training } from '../config/project.js';
 import type { ModelLayout } from '../model/layout.js';
 import { BusyClock } from './busy-clock.js';
 import type { StepRates, StepResult } from './engine-protocol.js';
@@ -13,8 +12,11 @@ const METRIC_LINES = 1000;
 
 export interface StepRecorderOptions {
   readonly layout: ModelLayout;
-  readonly training: Pick<Training, 'epochs'>;
+  /** Epochs begun by the end of the run. */
+  readonly epochs: number;
   readonly candidatesPerEpoch: number;
+  /** Of the whole run, about. */
+  readonly totalCandidates: number;
   readonly totalSteps: number;
   /** Trained on before this process began. */
   readonly candidates: number;
@@ -43,13 +45,12 @@ export class StepRecorder {
 
   /** @param candidates trained on, this step's included */
   add(result: StepResult, rates: StepRates, candidates: number): void {
-    const { training, candidatesPerEpoch, totalSteps, onProgress } = this.#options;
+    const { epochs, candidatesPerEpoch, totalCandidates, totalSteps, onProgress } = this.#options;
     const { step, loss, gradientNorm, embeddingRows, milliseconds } = result;
     this.#running.add(result);
     this.padding.add(result);
     this.#load.add(result);
     this.busy.add(milliseconds.lookup + milliseconds.run + milliseconds.update);
-    const totalCandidates = candidatesPerEpoch * training.epochs;
     const speed = this.#clock.speed(candidates, totalCandidates);
     const engineBusy = this.busy.share;
     if (step % Math.ceil(totalSteps / METRIC_LINES) === 0 || step === 1) {
@@ -68,8 +69,8 @@ export class StepRecorder {
     }
     if (onProgress !== undefined && (this.#clock.isDue() || step === totalSteps)) {
       onProgress({
-        epoch: Math.min(training.epochs - 1, Math.floor(candidates / candidatesPerEpoch)),
-        epochs: training.epochs,
+        epoch: Math.min(epochs - 1, Math.floor(candidates / candidatesPerEpoch)),
+        epochs,
         step,
         totalSteps,
         candidates,

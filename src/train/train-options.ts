@@ -29,6 +29,8 @@ export interface TrainOptions {
   readonly candidatesPerEpoch: number;
   /** Batches of one epoch, for the schedule. Default: as many as `training.batchSize` candidates each make. */
   readonly batchesPerEpoch?: number;
+  /** Part of the planned steps that the run takes, in (0, 1], with the learning rates of a run of that length. Default 1. */
+  readonly budget?: number;
   /** The batches of an epoch (from 0) after the first `from`: the same for the same epoch, every time. */
   readonly trainBatches: (epoch: number, from: number) => AsyncIterable<Batch>;
   /** Called between steps, `training.evaluationsPerEpoch` times an epoch; it may use the engine's `predict`. */
@@ -41,6 +43,8 @@ export interface TrainOptions {
   readonly vocabulary?: Vocabulary;
   /** Checkpoint of an older run to start from, where the run is not resumed. Needs `vocabulary`. */
   readonly from?: string;
+  /** Dense parameters that are trained; the others and all embedding rows stay as they are. Default: everything is trained. */
+  readonly trainable?: readonly string[];
   /** Gets a line for the user, such as that the slow kernel runs. */
   readonly onNotice?: (line: string) => void;
   readonly onProgress?: (progress: TrainProgress) => void;

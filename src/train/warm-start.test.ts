@@ -8,7 +8,7 @@ import type { TableState } from '../data/encoder-state.js';
 import type { Training } from '../config/project.js';
 import type { ModelLayout } from '../model/layout.js';
 import type { ModelGraph } from '../model/model-graph.js';
-import { writeCheckpoints } from './checkpoint.js';
+import { openCheckpoint, writeCheckpoints } from './checkpoint.js';
 import type { CheckpointContents } from './checkpoint-snapshot.js';
 import { EngineCore } from './engine-core.js';
 import { makeFeeds } from './feeds.js';
@@ -92,6 +92,7 @@ describe('a run started from an older one', () => {
     expect(report).toEqual({
       model: 'toy',
       step: 60,
+      files: openCheckpoint(directory).files,
       parameters: { kept: 6, new: [] },
       tables: [
         { table: 'tags', width: 2, kept: 6, new: 0, expired: 0 },

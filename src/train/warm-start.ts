@@ -22,6 +22,8 @@ export interface WarmStart {
   /** Model and step of the checkpoint. */
   readonly model: string;
   readonly step: number;
+  /** The checkpoint's files: what it is known by, wherever it is moved. */
+  readonly files: CheckpointManifest['files'];
   /** Dense parameters found by name and shape, and those that start anew. */
   readonly parameters: { readonly kept: number; readonly new: readonly string[] };
   /** Embedding rows: found again by value, of values that are new, and of values that are gone. */
@@ -112,7 +114,7 @@ export const warmStart = (directory: string, starts: readonly TableStart[], targ
       return { table: name, width, kept, new: olderRow.length - kept, expired: older.rows - kept };
     });
     const parameters = { kept: target.parameters.length - fresh.length, new: fresh };
-    return { manifest, report: { model: manifest.model, step: manifest.stepsBefore + manifest.step, parameters, tables } };
+    return { manifest, report: { model: manifest.model, step: manifest.stepsBefore + manifest.step, files: manifest.files, parameters, tables } };
   } finally {
     for (const file of opened.values()) file.close();
   }

@@ -13,6 +13,8 @@ export interface GroupRun {
   readonly surfaces: readonly string[];
   /** Absolute folder of its checkpoint and metrics. */
   readonly directory: string;
+  /** Where only one surface's tower is trained: the surface, and the SHA-256 of each file of the checkpoint that the rest is from. */
+  readonly tower?: { readonly surface: string; readonly from: Readonly<Record<string, string>> };
 }
 
 /** Folder of everything a model's training writes. */
@@ -48,12 +50,13 @@ const declaredWidths = (project: Project): unknown =>
   });
 
 /**
- * What a checkpoint was trained with: model settings, embedding widths, surfaces, and the prepared dataset's key. The
+ * What a checkpoint was trained with: model settings, embedding widths, surfaces, the prepared dataset's key, and what a tower
+ * was trained on. The
  * number of threads is left out, it is the machine's, and the time between checkpoints, which changes no result.
  */
 export const configHash = (project: Project, model: Model, run: GroupRun, manifest: PreparedManifest): string => {
   const settings = { ...model, training: { ...model.training, threads: 0, checkpointMinutes: 0 } };
-  const parts = { model: settings, widths: declaredWidths(project), surfaces: run.surfaces, data: manifest.key };
+  const parts = { model: settings, widths: declaredWidths(project), surfaces: run.surfaces, data: manifest.key, tower: run.tower };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 };
 

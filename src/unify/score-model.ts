@@ -10,10 +10,18 @@ import { buildModelGraph } from '../model/build-model.js';
 import { checkpointExists, openCheckpoint } from '../train/checkpoint.js';
 import { Engine } from '../train/engine.js';
 import { checkpointOf, configHash, groupRuns, type GroupRun } from './model-run.js';
+import { currentTowers } from './tower-run.js';
+
+/** One run, loaded into an engine that only scores. */
+export interface OpenGroup extends ScoredGroup {
+  readonly run: GroupRun;
+  readonly scorer: Engine;
+  readonly surfaces: readonly string[];
+}
 
 /** A trained model's runs, each loaded into an engine that only scores. */
 export interface OpenModel {
-  readonly groups: readonly (ScoredGroup & { readonly run: GroupRun; readonly scorer: Engine })[];
+  readonly groups: readonly OpenGroup[];
   close(): Promise<void>;
 }
 
@@ -37,7 +45,25 @@ export const requireCheckpoint = (project: Project, model: Model, run: GroupRun,
 export interface ModelRun {
   readonly model: Model;
   readonly run: GroupRun;
+  /** Surfaces that it answers for. Default: all that it has. */
+  readonly surfaces?: readonly string[];
 }
+
+/** The run that answers for a surface. */
+export const groupOf = ({ groups }: OpenModel, surface: string): OpenGroup => groups.find(({ surfaces }) => surfaces.includes(surface))!;
+
+/**
+ * The runs that a model is scored and exported with: its own, and for surfaces whose tower was trained further since, that of
+ * the tower.
+ *
+ * @param onNotice gets a line for each tower that is left out
+ */
+const modelRuns = (project: Project, model: Model, manifest: PreparedManifest, onNotice?: (line: string) => void): readonly ModelRun[] => {
+  const towers = currentTowers(project, model, manifest, onNotice);
+  const ofTowers = towers.map((run) => ({ model, run, surfaces: [run.tower!.surface] }));
+  const own = groupRuns(project, model).map((run) => ({ model, run, surfaces: run.surfaces.filter((surface) => !towers.some(({ tower }) => tower!.surface === surface)) }));
+  return [...own, ...ofTowers].filter(({ surfaces }) => surfaces.length > 0);
+};
 
 /**
  * Loads the checkpoints of some runs, which may be of several models.
@@ -45,16 +71,16 @@ export interface ModelRun {
  * @throws ArtifactError when a run has no checkpoint, or one of another config or dataset
  */
 export const openRuns = async (project: Project, manifest: PreparedManifest, runs: readonly ModelRun[]): Promise<OpenModel> => {
-  const groups: (ScoredGroup & { readonly run: GroupRun; readonly scorer: Engine })[] = [];
+  const groups: OpenGroup[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(groups.map(({ scorer }) => scorer.close()));
   };
   try {
-    for (const { model, run } of runs) {
+    for (const { model, run, surfaces = run.surfaces } of runs) {
       requireCheckpoint(project, model, run, manifest);
       const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces);
       const scorer = await Engine.create({ graph, taskNames: manifest.tasks.map((task) => task.name), threads: model.training.threads });
-      groups.push({ run, layout: graph.layout, scorer, batchTokens: model.training.batchTokens ?? defaultBatchTokens(graph, model.training.batchSize) });
+      groups.push({ run, surfaces, layout: graph.layout, scorer, batchTokens: model.training.batchTokens ?? defaultBatchTokens(graph, model.training.batchSize) });
       await scorer.load(checkpointOf(run));
     }
     return { groups, close };
@@ -64,9 +90,13 @@ export const openRuns = async (project: Project, manifest: PreparedManifest, run
   }
 };
 
-/** Loads the checkpoints of a model. */
-export const openModel = (project: Project, model: Model, manifest: PreparedManifest): Promise<OpenModel> =>
-  openRuns(project, manifest, groupRuns(project, model).map((run) => ({ model, run })));
+/**
+ * Loads the checkpoints of a model, those of towers that were trained further among them.
+ *
+ * @param onNotice gets a line for the user, such as that a tower is left out
+ */
+export const openModel = async (project: Project, model: Model, manifest: PreparedManifest, onNotice?: (line: string) => void): Promise<OpenModel> =>
+  openRuns(project, manifest, modelRuns(project, model, manifest, onNotice));
 
 export interface ScoreRunsOptions extends Pick<ScoreOptions, 'trainingOnly' | 'onProgress'> {
   readonly project: Project;
@@ -78,6 +108,8 @@ export interface ScoreRunsOptions extends Pick<ScoreOptions, 'trainingOnly' | 'o
 
 export interface ScoreModelOptions extends ScoreRunsOptions {
   readonly model: Model;
+  /** Gets a line for the user, such as that a tower is left out. */
+  readonly onNotice?: (line: string) => void;
 }
 
 /** Streams predictions of a split, a chunk of whole requests at a time: every surface by the run that has it. */
@@ -105,8 +137,8 @@ export async function* streamRuns(runs: readonly ModelRun[], options: ScoreRunsO
 }
 
 /** Streams a trained model's predictions of a split, a chunk of whole requests at a time. */
-export const streamPredictions = ({ model, ...options }: ScoreModelOptions): AsyncGenerator<Predictions, void, undefined> =>
-  streamRuns(groupRuns(options.project, model).map((run) => ({ model, run })), options);
+export const streamPredictions = ({ model, onNotice, ...options }: ScoreModelOptions): AsyncGenerator<Predictions, void, undefined> =>
+  streamRuns(modelRuns(options.project, model, options.manifest, onNotice), options);
 
 /** A trained model's predictions of a split, in memory. */
 export const scoreModel = async (options: ScoreModelOptions): Promise<Predictions> => {

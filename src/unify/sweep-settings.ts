@@ -28,12 +28,35 @@ export const drawTrials = ({ trials, seed, settings }: UnifyPlan['sweep'], name:
   return drawn;
 };
 
-const withPath = (value: unknown, [key, ...rest]: readonly string[], set: unknown): unknown =>
-  key === undefined ? set : { ...(value as object), [key]: withPath((value as Readonly<Record<string, unknown>>)[key], rest, set) };
+/** What an option is called in a resolved model, where that is not its path in a config. */
+const RESOLVED: Readonly<Record<string, string>> = { 'embedding.width': 'embeddingWidth' };
 
-/** A model with some options set, by their paths: `training.learningRate`. */
-export const withSettings = (model: Model, settings: Readonly<Record<string, unknown>>): Model =>
-  Object.entries(settings).reduce((changed, [path, value]) => withPath(changed, path.split('.'), value) as Model, model);
+/** Options whose default is made of another's: one that stands at its default follows. */
+const DERIVED: readonly { readonly path: string; readonly from: string; readonly derive: (value: unknown) => unknown }[] = [
+  { path: 'transformer.dropout', from: 'dropout', derive: (dropout) => dropout },
+  { path: 'transformer.feedForward', from: 'transformer.width', derive: (width) => 2 * (width as number) },
+];
+
+const partsOf = (path: string): readonly [first: keyof Model, second: string | undefined] => (RESOLVED[path] ?? path).split('.') as [keyof Model, string | undefined];
+
+const optionOf = (model: Model, path: string): unknown => {
+  const [first, second] = partsOf(path);
+  return second === undefined ? model[first] : (model[first] as Readonly<Record<string, unknown>> | undefined)?.[second];
+};
+
+/** A module that the model lacks has no options. */
+const withOption = (model: Model, path: string, value: unknown): Model => {
+  const [first, second] = partsOf(path);
+  if (second === undefined) return { ...model, [first]: value };
+  const section = model[first] as object | undefined;
+  return section === undefined ? model : { ...model, [first]: { ...section, [second]: value } };
+};
+
+/** A model with some options set, by their paths in a config: `training.learningRate`. Those of modules that it lacks are not its. */
+export const withSettings = (model: Model, settings: Readonly<Record<string, unknown>>): Model => {
+  const following = DERIVED.filter(({ path, from, derive }) => from in settings && optionOf(model, path) === derive(optionOf(model, from))).map(({ path, from, derive }): [string, unknown] => [path, derive(settings[from])]);
+  return [...following, ...Object.entries(settings)].reduce((changed, [path, value]) => withOption(changed, path, value), model);
+};
 
 /** How many go into each rung of successive halving, and the part of the steps they are trained for. */
 export const halvingRungs = (trials: number): readonly { readonly keep: number; readonly budget: number }[] => {

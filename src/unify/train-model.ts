@@ -1,22 +1,24 @@
-import { rm } from 'node:fs/promises';
 import type { Model, Project, Training } from '../config/project.js';
 import type { Batch } from '../data/batch.js';
 import { openDataset, type Dataset } from '../data/dataset.js';
 import { expandBatch } from '../data/expand-batch.js';
-import { SPLITS, type PreparedManifest } from '../data/prepared.js';
+import type { PreparedManifest } from '../data/prepared.js';
 import { scoreShards } from '../evaluate/score.js';
 import { createAccumulator } from '../evaluate/streaming.js';
 import { defaultBatchTokens } from '../model/batch-tokens.js';
 import { buildModelGraph } from '../model/build-model.js';
 import type { ModelLayout } from '../model/layout.js';
-import type { Priors } from '../model/surface-heads.js';
+import { towerParameters, type Priors } from '../model/surface-heads.js';
 import { finishedRun } from '../train/finished-run.js';
 import { trainModel } from '../train/loop.js';
 import type { TrainOptions, TrainResult } from '../train/train-options.js';
 import type { TrainProgress } from '../train/progress.js';
-import { configHash, evaluationFile, groupRuns, type GroupRun } from './model-run.js';
+import { checkpointOf, configHash, groupRuns, type GroupRun } from './model-run.js';
 import { poolCandidates } from './pool-size.js';
+import { requireCheckpoint } from './score-model.js';
 import { startOf } from './start-of.js';
+import { forgetEvaluations, forgetSurface } from './stored-evaluations.js';
+import { runWithTower, towerRun } from './tower-run.js';
 
 export interface TrainRunOptions {
   readonly project: Project;
@@ -45,11 +47,25 @@ export interface TrainedRun {
   readonly seconds: number;
 }
 
-/** Early stopping on a task that the run's surfaces have: the declared one, else their first. */
-const trainingFor = (training: Training, layout: ModelLayout): Training => {
+/** The rows that a run is trained on and validated with: its surfaces', or those of the one whose tower is trained. */
+interface TrainedRows {
+  readonly surfaces: readonly string[];
+  readonly surfaceIndices: readonly number[];
+  /** Tasks that these surfaces have. */
+  readonly tasks: readonly string[];
+}
+
+const rowsOf = ({ surfaces, surfaceIndices, tasks }: ModelLayout, { tower }: GroupRun): TrainedRows => {
+  if (tower === undefined) return { surfaces, surfaceIndices, tasks: tasks.map(({ name }) => name) };
+  const { surface } = tower;
+  return { surfaces: [surface], surfaceIndices: [surfaceIndices[surfaces.indexOf(surface)]!], tasks: tasks.flatMap((task) => (task.surfaces.includes(surface) ? [task.name] : [])) };
+};
+
+/** Early stopping on a task that the surfaces have: the declared one, else their first. */
+const trainingFor = (training: Training, { tasks }: TrainedRows): Training => {
   const { earlyStopping } = training;
-  if (earlyStopping === undefined || layout.tasks.some((task) => task.name === earlyStopping.task)) return training;
-  return { ...training, earlyStopping: { ...earlyStopping, task: layout.tasks[0]!.name } };
+  if (earlyStopping === undefined || tasks.includes(earlyStopping.task)) return training;
+  return { ...training, earlyStopping: { ...earlyStopping, task: tasks[0]! } };
 };
 
 /** Held-out metrics of the validation split; null when it has no requests of these surfaces. */
@@ -57,21 +73,22 @@ const createValidation = async (
   options: TrainRunOptions,
   training: Training,
   layout: ModelLayout,
+  rows: TrainedRows,
   batchTokens: number,
 ): Promise<{ readonly evaluate: NonNullable<TrainOptions['evaluate']>; close(): void } | null> => {
   const { manifest, directory } = options;
   const tasks = manifest.tasks.map((task) => task.name);
-  const dataset = await openDataset(directory, manifest, 'validation', { tasks, surfaces: layout.surfaceIndices, batchCandidates: training.batchSize });
+  const dataset = await openDataset(directory, manifest, 'validation', { tasks, surfaces: rows.surfaceIndices, batchCandidates: training.batchSize });
   if (dataset.candidateCount === 0) {
     dataset.close();
     return null;
   }
-  const watched = training.earlyStopping ?? { metric: 'logLoss', task: layout.tasks[0]!.name };
+  const watched = training.earlyStopping ?? { metric: 'logLoss', task: rows.tasks[0]! };
   return {
     evaluate: async (engine) => {
       // GAUC has no streaming form: where it is watched, all rows are kept.
       const accumulator = createAccumulator(watched.metric === 'gauc' ? { exactRows: Infinity } : {});
-      for await (const chunk of scoreShards(dataset, { manifest, batchRequests: training.batchRequests, groups: [{ layout, scorer: engine, batchTokens }] })) accumulator.add(chunk);
+      for await (const chunk of scoreShards(dataset, { manifest, batchRequests: training.batchRequests, groups: [{ layout, surfaces: rows.surfaces, scorer: engine, batchTokens }] })) accumulator.add(chunk);
       const evaluation = accumulator.evaluate();
       const scalars: Record<string, number> = {};
       for (const { task, overall, surfaces } of evaluation.tasks) {
@@ -114,12 +131,13 @@ const batchesOf = (dataset: Dataset, training: Training, epoch: number, from: nu
 export const trainRun = async (options: TrainRunOptions, run: GroupRun, from?: string): Promise<TrainedRun> => {
   const { project, model, manifest, directory, onProgress } = options;
   const graph = buildModelGraph(project, manifest.encoders, model, run.surfaces, baseRates(manifest));
-  const training = trainingFor(model.training, graph.layout);
+  const rows = rowsOf(graph.layout, run);
+  const training = trainingFor(model.training, rows);
   const batchTokens = training.batchTokens ?? defaultBatchTokens(graph, training.batchSize);
   const taskNames = manifest.tasks.map((task) => task.name);
   const dataset = await openDataset(directory, manifest, 'train', {
     tasks: taskNames,
-    surfaces: graph.layout.surfaceIndices,
+    surfaces: rows.surfaceIndices,
     batchCandidates: training.batchSize,
     batchRequests: training.batchRequests,
     batchTokens,
@@ -132,7 +150,7 @@ export const trainRun = async (options: TrainRunOptions, run: GroupRun, from?: s
   let validation: Awaited<ReturnType<typeof createValidation>> = null;
   const started = performance.now();
   try {
-    validation = await createValidation(options, training, graph.layout, batchTokens);
+    validation = await createValidation(options, training, graph.layout, rows, batchTokens);
     const evaluate = validation?.evaluate;
     const result = await trainModel({
       graph,
@@ -146,6 +164,7 @@ export const trainRun = async (options: TrainRunOptions, run: GroupRun, from?: s
       runDirectory: run.directory,
       vocabulary: manifest.encoders,
       ...(from === undefined ? {} : { from }),
+      ...(run.tower === undefined ? {} : { trainable: towerParameters(graph.parameters, run.tower.surface) }),
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
       ...(evaluate === undefined ? {} : { evaluate }),
       ...(options.resume === undefined ? {} : { resume: options.resume }),
@@ -172,12 +191,26 @@ export const trainRuns = async (options: TrainRunOptions): Promise<readonly Trai
   const starts = groups.map((run) => (options.from === undefined ? undefined : startOf(options.from, run, groups.length)));
   const runs = groups.map((run) => ({ run, result: resume === true ? finishedRun(run.directory, configHash(project, model, run, manifest)) : undefined }));
   // Evaluations of the model that is replaced would be taken for the new one's.
-  if (runs.some(({ result }) => result === undefined)) {
-    for (const split of SPLITS) {
-      for (const trainingOnly of ['logged', 'serving'] as const) await rm(evaluationFile(project, model, split, trainingOnly), { force: true });
-    }
-  }
+  if (runs.some(({ result }) => result === undefined)) await forgetEvaluations(project, model);
   const trained: TrainedRun[] = [];
   for (const [index, { run, result }] of runs.entries()) trained.push(result === undefined ? await trainRun(options, run, starts[index]) : { run, result, kept: true, seconds: 0 });
   return trained;
+};
+
+/**
+ * Trains a surface's tower and heads further on that surface's rows, from the checkpoint that the model has now. Embeddings and
+ * every other dense parameter stay as they are, bit for bit, so no other surface's prediction moves.
+ *
+ * @throws UsageError when the model has no towers on a shared trunk; ArtifactError when it has not been trained with this config
+ * and dataset; TrainingError when a loss is not finite; OnefoldError `interrupted` when the signal aborts
+ */
+export const trainTower = async (options: Omit<TrainRunOptions, 'from'>, surface: string): Promise<TrainedRun> => {
+  const { project, model, manifest, resume } = options;
+  const base = runWithTower(project, model, surface);
+  requireCheckpoint(project, model, base, manifest);
+  const run = towerRun(project, model, base, surface);
+  const result = resume === true ? finishedRun(run.directory, configHash(project, model, run, manifest)) : undefined;
+  if (result !== undefined) return { run, result, kept: true, seconds: 0 };
+  await forgetSurface(project, model, surface);
+  return trainRun(options, run, checkpointOf(base));
 };

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { Emitter, NodeAttribute, NodeAttributes } from '../definition.js';
 import { GraphError } from '../errors.js';
+import { parameter } from '../inputs.js';
 import { describeTensor, sameShape } from '../shapes.js';
 import { numberAttribute } from '../tensor.js';
 import type { DType, Tensor } from '../tensor.js';
@@ -50,7 +51,8 @@ export class GraphWriter implements Emitter {
   private readonly constants = new Map<string, string>();
   private readonly values = new Map<Tensor, string | readonly string[]>();
   private readonly leaves = new Map<string, Tensor>();
-  private readonly halfPrecision = new Set<string>();
+  /** How to widen what is stored in fewer bits. */
+  private readonly decoders = new Map<string, (rows: string, lookUp: (rows: string) => string) => string>();
   private readonly produced = new Set<string>();
   private readonly renamed = new Map<string, string>();
 
@@ -85,7 +87,24 @@ export class GraphWriter implements Emitter {
       return;
     }
     this.initializers.push(initializerProto(leaf, initializer));
-    if (initializer.dtype === 'float16') this.halfPrecision.add(name);
+    if (initializer.dtype === 'float16') this.decoders.set(name, (rows) => this.cast(rows, leaf.dtype));
+    if (initializer.scales !== undefined) this.addScales(leaf, initializer.scales);
+  }
+
+  /** Bytes are decoded row by row: each row has a scale and a lowest value. */
+  private addScales(leaf: Tensor, scales: Initializer): void {
+    const own = parameter(`scales.${leaf.name!}`, [leaf.shape[0] as number, 2]);
+    if (this.leaves.has(own.name!)) throw new GraphError('name', `two different tensors are called ${own.name!}`);
+    this.leaves.set(own.name!, own);
+    this.initializers.push(initializerProto(own, scales));
+    this.decoders.set(leaf.name!, (rows, lookUp) => {
+      const [scale, lowest] = this.nodes('Split', [lookUp(own.name!), this.int64([1, 1])], [true, true], { axis: { int: -1 } });
+      return this.node('Add', [this.node('Mul', [this.cast(rows, leaf.dtype), scale!]), lowest!]);
+    });
+  }
+
+  private cast(value: string, dtype: DType): string {
+    return this.node('Cast', [value], { to: { int: ONNX_DTYPE[dtype] } });
   }
 
   /** Records what a node emitted itself as. */
@@ -94,17 +113,16 @@ export class GraphWriter implements Emitter {
   }
 
   value(tensor: Tensor): string {
-    const { value, cast } = this.stored(tensor);
-    return cast(value);
+    return this.storedRows(tensor, (rows) => rows);
   }
 
-  stored(tensor: Tensor): { readonly value: string; cast(result: string): string } {
+  storedRows(tensor: Tensor, lookUp: (rows: string) => string): string {
     const owner = tensor.kind === 'part' ? tensor.inputs[0]! : tensor;
     const emitted = this.values.get(owner);
     const value = typeof emitted === 'string' ? emitted : emitted?.[numberAttribute(tensor, 'index')];
     if (value === undefined || value === '') throw new GraphError('emit', `${describeTensor(tensor)} of ${tensor.kind} is not emitted yet`);
-    if (!this.halfPrecision.has(value)) return { value, cast: (result) => result };
-    return { value, cast: (result) => this.node('Cast', [result], { to: { int: ONNX_DTYPE[tensor.dtype] } }) };
+    const found = lookUp(value);
+    return this.decoders.get(value)?.(found, lookUp) ?? found;
   }
 
   constant(values: readonly number[], dtype: DType, shape: readonly number[]): string {

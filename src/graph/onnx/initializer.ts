@@ -11,15 +11,20 @@ import type { TensorProto } from './onnx_pb.js';
 /** Typed arrays that hold stored values: half precision as `Uint16Array` of its bits, bool as `Uint8Array`. */
 export type InitializerData = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
 
+interface StoredValues {
+  /** Only of bytes: float32 `[rows, 2]`, what a row's codes of 0 to 255 mean: `code · first + second`. */
+  readonly scales?: Initializer;
+}
+
 /** A parameter's values, inside the model. */
-export interface InlineInitializer {
+export interface InlineInitializer extends StoredValues {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
   readonly data: InitializerData;
 }
 
 /** A parameter's values, in a file beside the model. */
-export interface ExternalInitializer {
+export interface ExternalInitializer extends StoredValues {
   readonly dtype: StoredDType;
   readonly shape: readonly number[];
   /** Relative to the folder of the model. */
@@ -30,7 +35,7 @@ export interface ExternalInitializer {
   readonly length: number;
 }
 
-/** A parameter's values when serving. A float32 parameter can be stored as float16. */
+/** A parameter's values when serving. A float32 parameter can be stored as float16, or as bytes with scales. */
 export type Initializer = InlineInitializer | ExternalInitializer;
 
 const littleEndianBytes = (data: InitializerData): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -71,7 +76,8 @@ export const constantProto = (
 export const initializerProto = (parameter: Tensor, initializer: Initializer): TensorProto => {
   const { dtype, shape } = initializer;
   const given = `${dtype} ${formatShape(shape)}`;
-  if (dtype !== parameter.dtype && !(dtype === 'float16' && parameter.dtype === 'float32')) {
+  const isSmaller = dtype === 'float16' || (dtype === 'uint8' && initializer.scales !== undefined);
+  if (dtype !== parameter.dtype && !(isSmaller && parameter.dtype === 'float32')) {
     throw new GraphError('dtype', `initializer of ${describeTensor(parameter)} is ${given}`);
   }
   if (!sameShape(shape, parameter.shape)) {

@@ -42,13 +42,13 @@ export const scatterRows = (updates: Tensor, indices: Tensor, like: Tensor): Ten
   return makeNode('scatterRows', updates.dtype, like.shape, [updates, indices, like]);
 };
 
-/** `gather`. A half-precision table is looked up as stored; only the rows found are widened. */
+/** `gather`. A table stored in fewer bits is looked up as stored; only the rows found are widened. */
 export const gatherDefinition: OpDefinition = {
   kind: 'gather',
   gradient: ({ inputs: [x, indices] }, gradient) => [scatterRows(gradient, indices!, x!), undefined],
   emit: (node, emitter) => {
-    const table = emitter.stored(node.inputs[0]!);
-    return table.cast(emitter.node('Gather', [table.value, emitter.value(node.inputs[1]!)], { axis: { int: 0 } }));
+    const indices = emitter.value(node.inputs[1]!);
+    return emitter.storedRows(node.inputs[0]!, (rows) => emitter.node('Gather', [rows, indices], { axis: { int: 0 } }));
   },
 };
 

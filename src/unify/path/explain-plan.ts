@@ -1,5 +1,5 @@
 import type { Model, Project } from '../../config/project.js';
-import { MODEL_STAGES, STAGES, type Gate, type StageName, type UnifyPlan } from '../../config/unify-plan.js';
+import { MODEL_STAGES, STAGES, type Gate, type ModelStage, type StageName, type UnifyPlan } from '../../config/unify-plan.js';
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -34,12 +34,14 @@ const shape = ({ cross, mlp, tower, transformer, experts, projection }: Model): 
     ...(experts === undefined ? [] : [`${experts.count} experts`]),
   ].join(', ');
 
+/** What a stage's model has that the one before lacks. */
+const changes = ({ models }: UnifyPlan, stage: ModelStage): string => {
+  const before = MODEL_STAGES[MODEL_STAGES.indexOf(stage) - 1]!;
+  const changed = differences(models[before], models[stage]);
+  return changed.length === 0 ? 'the same model' : `changes ${changed.join(', ')}`;
+};
+
 const work = (project: Project, plan: UnifyPlan, stage: StageName): readonly string[] => {
-  const index = MODEL_STAGES.findIndex((one) => one === stage);
-  if (index > 0) {
-    const changed = differences(plan.models[MODEL_STAGES[index - 1]!], plan.models[MODEL_STAGES[index]!]);
-    return [changed.length === 0 ? 'the same model' : `changes ${changed.join(', ')}`];
-  }
   switch (stage) {
     case 'separate':
       return Object.keys(project.data.outside).length > 0 ? ["an outside model's predictions, from the logs"] : Object.entries(plan.separate).map(([surface, model]) => `${surface}: ${shape(model)}`);
@@ -47,13 +49,24 @@ const work = (project: Project, plan: UnifyPlan, stage: StageName): readonly str
       return [plan.order === undefined ? `groups surfaces whose costs are at least ${plan.similarity} alike` : `groups declared: ${plan.order.map((group) => group.join(' + ')).join(', then ')}`];
     case 'baseline':
       return [shape(plan.models.baseline)];
+    case 'shared-learning':
+    case 'efficiency':
+    case 'surface-aware':
+      return [changes(plan, stage)];
     case 'calibration':
       return [`a layer per view type and task, of ${plan.calibration.methods.join(', ')}`];
     case 'expand':
       return ['once for each group after the first'];
-    default:
+    case 'export':
       return [`tables ${plan.export.tables}, dense layers ${plan.export.dense}`];
   }
+};
+
+const gateText = ({ gates }: UnifyPlan, stage: StageName): string => {
+  if (stage === 'profile') return 'none';
+  if (stage === 'separate') return gates.separate.quality === undefined ? 'none' : 'each surface above chance';
+  // Exports are held to parity with the model that they are of, not to a comparison.
+  return limits(stage === 'export' ? { ...gates.export, quality: undefined, gain: false } : gates[stage]);
 };
 
 /** A plan in words: what each stage does, and its limits. */
@@ -62,6 +75,6 @@ export const explainPlan = (project: Project): string => {
   if (plan === undefined || project.surfaces.length < 2) return 'There is nothing to unify: the project has one surface.';
   const { sweep } = plan;
   const sweeps = sweep.trials === 1 ? 'no sweep' : `${sweep.trials} settings (${sweep.method}) each at separate, ${sweep.stages.join(', ')}`;
-  const lines = STAGES.map((stage, index) => [`${index + 1}. ${stage}`, ...work(project, plan, stage).map((line) => `   ${line}`), `   gate: ${stage === 'separate' ? (plan.gates.separate.quality === undefined ? 'none' : 'each surface above chance') : stage === 'profile' ? 'none' : limits(plan.gates[stage])}`].join('\n'));
+  const lines = STAGES.map((stage, index) => [`${index + 1}. ${stage}`, ...work(project, plan, stage).map((line) => `   ${line}`), `   gate: ${gateText(plan, stage)}`].join('\n'));
   return [...lines, `Settings tried: ${sweeps}.`].join('\n');
 };

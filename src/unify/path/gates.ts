@@ -83,7 +83,7 @@ const ratioCheck = (limit: GateCheck['limit'], most: number | undefined, challen
   if (most === undefined || reference === undefined) return [];
   const ratio = challenger / reference;
   const passed = ratio <= most;
-  return [{ limit, passed, text: `${what} ${number(ratio, 2)} of the separate models', at most ${most}`, ...more }];
+  return [{ limit, passed, text: `${what} ${ratioText(ratio)} of the separate models', at most ${most}`, ...more }];
 };
 
 /** FLOPs of training against the sum of the separate models'. */

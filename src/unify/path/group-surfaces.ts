@@ -17,7 +17,9 @@ const describe = (groups: readonly (readonly UnificationStep[])[], similarity: n
   const costs = (group: readonly UnificationStep[]): string => group.map(({ surface, cost }) => `${surface} ${Math.round(cost / 1000)} kFLOPs`).join(', ');
   const start = `${listed(first!.map(({ surface }) => surface))} first: the own models of these surfaces cost most alike per candidate (${costs(first!)})`;
   const then = rest.map((group) => `then ${listed(group.map(({ surface }) => surface))} (${costs(group)})`);
-  const why = rest.length === 0 ? `all are within ${similarity} of each other` : `a surface joins a group when the smaller cost is at least ${similarity} of the larger`;
+  const isAlike = first!.every(({ similarity: own }) => own >= similarity);
+  const all = isAlike ? `all are within ${similarity} of each other` : 'there are no others';
+  const why = rest.length === 0 ? all : `a surface joins a group when the smaller cost is at least ${similarity} of the larger`;
   return `${[start, ...then].join(', ')}; ${why}.`;
 };
 

@@ -8,7 +8,9 @@ import type { Batch } from '../../data/batch.js';
 import { openDataset } from '../../data/dataset.js';
 import { latestSplit } from '../../data/latest-split.js';
 import { loadPrepared } from '../../data/load-prepared.js';
-import { openExport, type OpenExport } from '../../export/open-export.js';
+import type { PreparedManifest } from '../../data/prepared.js';
+import { openExport, type EncodedRows, type OpenExport } from '../../export/open-export.js';
+import { renumbering } from '../../export/renumber.js';
 import type { Latency } from '../report.js';
 
 export interface ServingTask {
@@ -28,8 +30,7 @@ export interface ServingMeasure {
 
 const WARM_UP = 20;
 
-const requestsOf = async (task: ServingTask, surface: string): Promise<readonly Batch[]> => {
-  const manifest = await loadPrepared(task.prepared);
+const requestsOf = async (task: ServingTask, manifest: PreparedManifest, surface: string): Promise<readonly Batch[]> => {
   const index = manifest.encoders.surfaces.indexOf(surface);
   const dataset = await openDataset(task.prepared, manifest, latestSplit(manifest, surface), { tasks: [], surfaces: [index], batchCandidates: 1 });
   const batches: Batch[] = [];
@@ -46,7 +47,7 @@ const requestsOf = async (task: ServingTask, surface: string): Promise<readonly 
   return batches;
 };
 
-const measure = async (opened: OpenExport, batches: readonly Batch[]): Promise<Latency> => {
+const measure = async (opened: OpenExport, batches: readonly EncodedRows[]): Promise<Latency> => {
   for (const batch of batches.slice(0, WARM_UP)) await opened.score(batch);
   const times: number[] = [];
   for (const batch of batches) {
@@ -61,14 +62,18 @@ const measure = async (opened: OpenExport, batches: readonly Batch[]): Promise<L
 
 const run = async (task: ServingTask): Promise<ServingMeasure> => {
   const surfaces = Object.keys(task.exports);
+  const manifest = await loadPrepared(task.prepared);
   const batches = new Map<string, readonly Batch[]>();
-  for (const surface of surfaces) batches.set(surface, await requestsOf(task, surface));
+  for (const surface of surfaces) batches.set(surface, await requestsOf(task, manifest, surface));
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
   const opened = new Map<string, OpenExport>();
   for (const surface of surfaces) opened.set(surface, await openExport(task.exports[surface]!, { threads: 1 }));
   const latency: Record<string, Latency> = {};
-  for (const surface of surfaces) latency[surface] = await measure(opened.get(surface)!, batches.get(surface)!);
+  for (const surface of surfaces) {
+    const own = opened.get(surface)!;
+    latency[surface] = await measure(own, batches.get(surface)!.map(renumbering(manifest.encoders, own.encoders)));
+  }
   const memory = process.memoryUsage.rss() - before;
   for (const one of opened.values()) await one.close();
   return { latency, memory };

@@ -14,11 +14,13 @@ export interface SweptRun {
   readonly trials: readonly Trial[];
 }
 
-/** What training minimizes, on the validation split, where the kept checkpoint is from: the tasks' log losses, weighted. */
+/**
+ * What training minimizes, on the validation split, where the kept checkpoint is from: the tasks' log losses, weighted. 0 without
+ * validation rows: then all trials tie.
+ */
 export const validationLoss = (project: Pick<Project, 'tasks'>, { curves, keptStep }: Pick<RunSummary, 'curves' | 'keptStep'>): number => {
   const point = curves.find(({ step }) => step === keptStep) ?? curves.at(-1);
-  if (point === undefined) return Infinity;
-  return project.tasks.reduce((sum, { name, weight }) => sum + weight * (point.scalars[`${name}/overall/logLoss`] ?? 0), 0);
+  return project.tasks.reduce((sum, { name, weight }) => sum + weight * (point?.scalars[`${name}/overall/logLoss`] ?? 0), 0);
 };
 
 /** A trial's loss; its files are dropped once it has lost, so what is kept is the number. */
