@@ -181,7 +181,7 @@ describe('an export', () => {
 
   it('has quantized dense layers where they are faster and cost nothing, and says what was measured', async () => {
     const wide = await exportTo('dense/feed', 'wide', 'feed', { dense: 'int8' });
-    expect(Object.keys(wide.measured!.dense)).toEqual(['fp32', 'int8']);
+    expect(Object.keys(wide.measured!.dense)).toEqual(['fp32', 'int8', 'aucLoss']);
     expect(wide.dense).toMatch(/^(fp32|int8)$/);
     if (wide.dense === 'int8') expect(wide.parity.precisionDifference).toBeGreaterThan(0);
     for (const loss of Object.values(wide.parity.aucLoss)) expect(loss).toBeLessThanOrEqual(1e-4);

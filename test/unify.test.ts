@@ -23,7 +23,7 @@ const reportOf = (project: MarketplaceProject): UnifyReport => JSON.parse(readFi
 const trained = (stderr: string): readonly string[] => [...new Set([...stderr.matchAll(/^ {2}train (.+) done /gm)].map(([, name]) => name!))];
 
 beforeAll(async () => {
-  marketplace = await Marketplace.create(40_000);
+  marketplace = await Marketplace.create(60_000);
   whole = marketplace.project('whole');
   const started = performance.now();
   const { exit, stderr } = await whole.run('unify');
@@ -76,6 +76,22 @@ describe('a plan that keeps its gates', () => {
   });
 });
 
+it('holds the unified model against an outside one, whose predictions are a column of the logs', async () => {
+  const project = marketplace.project('outside', {
+    // It knows clicks alone, and nothing of every third ad.
+    data: "{ ...config.data, outside: { click: 'list_transform(p_click, lambda p, i: CASE WHEN i % 3 = 0 THEN NULL ELSE p END)' } }",
+    unify: `{ ...${SMALL_UNIFY}, report: { leaveOneOut: false, importanceRows: 0 } }`,
+  });
+  const { exit, stderr } = await project.run('unify');
+  expect(exit, stderr).toBe(0);
+  expect(trained(stderr).filter((name) => name.startsWith('separate'))).toEqual([]);
+  const { comparison, costs } = reportOf(project);
+  expect(comparison!.tasks.map(({ task }) => task)).toEqual(['click']);
+  // Nothing orders clicks better than their true probabilities.
+  for (const { metrics } of comparison!.tasks[0]!.surfaces) expect(metrics.auc!.verdict).toBe('worse');
+  expect(costs.map(({ name }) => name)).toEqual(['unified']);
+});
+
 it(`ends with the same report when it is killed ${KILLS} times`, async () => {
   const project = marketplace.project('killed');
   const random = xoroshiro128plus(11);
@@ -100,7 +116,7 @@ it(`ends with the same report when it is killed ${KILLS} times`, async () => {
 
 describe('a gate that fails', () => {
   // A label that has nothing to do with its row.
-  const shuffled = "{ ...config.tasks, click: { label: 'click', on: { search: { label: 'hash(request_id, ad_id) % 12 = 0' } } } }";
+  const shuffled = "{ ...config.tasks, click: { label: 'click', on: { search: { label: 'list_transform(ad_id, lambda ad: hash(request_id, ad) % 12 = 0)' } } } }";
 
   it('stops the plan and names the surface whose labels are shuffled', async () => {
     const project = marketplace.project('shuffled', { tasks: shuffled });

@@ -67,22 +67,17 @@ export default defineConfig(({ data }) => {
     // The path from the surfaces' own models to one: what each stage adds to the one before.
     unify: {
       // The models as they are: related pins has a deeper one than the other two.
-      separate: { on: { related_pins: { cross: { layers: 3 } } } },
+      separate: { training: { learningRate: 4e-3 }, on: { related_pins: { cross: { layers: 3 } } } },
+      baseline: { training: { learningRate: 4e-3 } },
       sharedLearning: {
         dropout: 0.1,
         transformer: { layers: 1, width: 32, read: 'candidate', dropout: 0.2 },
-        experts: { count: 4, hidden: [64] },
-      },
-      // The Transformer's output projected to 16 numbers, narrower embeddings, low-rank crosses, fewer experts: together they pay
-      // for what was added.
-      efficiency: {
-        embedding: { width: 12 },
-        cross: { rank: 96 },
-        projection: { width: 16 },
-        mlp: [96, 48],
         experts: { count: 3, hidden: [32] },
       },
-      surfaceAware: { tower: [32] },
+      // The Transformer's output projected to 16 numbers, narrower embeddings, low-rank crosses, a smaller MLP: together they pay for
+      // what was added.
+      efficiency: { embedding: { width: 12 }, cross: { rank: 64 }, projection: { width: 16 }, mlp: [64, 32] },
+      surfaceAware: { tower: [64] },
     },
     training: { batchSize: 512, epochs: 2, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
   };

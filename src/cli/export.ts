@@ -37,7 +37,16 @@ const EXAMPLES = `
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
 
-const describe = (directory: string, manifest: ExportManifest): string => {
+/** Why the dense layers are not what was asked for. */
+const denseText = ({ dense, measured }: ExportManifest, asked: ExportManifest['dense']): string => {
+  if (dense === asked) return '';
+  if (measured === undefined) return '\n  dense layers stay fp32: they are too small to gain from int8';
+  const { fp32, int8, aucLoss } = measured.dense;
+  const times = `${int8.toFixed(2)} ms a request against ${fp32.toFixed(2)}`;
+  return `\n  dense layers stay fp32: with int8 ${aucLoss === null ? `a request is no faster (${times})` : `(${times}) the AUC loss is ${Math.max(...Object.values(aucLoss)).toExponential(1)}`}`;
+};
+
+const describe = (directory: string, manifest: ExportManifest, asked: ExportManifest['dense']): string => {
   const { parity, files, surface } = manifest;
   const size = files.reduce((sum, file) => sum + file.bytes, 0);
   const isRounded = manifest.precision !== 'fp32' || manifest.dense !== 'fp32';
@@ -45,7 +54,7 @@ const describe = (directory: string, manifest: ExportManifest): string => {
     ? `\n  ${manifest.precision} tables and ${manifest.dense} dense layers: AUC loss ${Math.max(0, ...Object.values(parity.aucLoss)).toExponential(1)}, logits differ by up to ${parity.maxLogitDifference.toExponential(1)}`
     : '';
   return `${surface}: ${relative(process.cwd(), directory)} (${megabytes(size)}: ${files.map((file) => file.path).join(', ')}, manifest.json)
-  replayed ${compactNumber(parity.encodedRows)} held-out candidates, ${compactNumber(parity.rawRows)} of them from raw values: largest difference ${parity.maxDifference.toExponential(1)}${rounding}`;
+  replayed ${compactNumber(parity.encodedRows)} held-out candidates, ${compactNumber(parity.rawRows)} of them from raw values: largest difference ${parity.maxDifference.toExponential(1)}${rounding}${denseText(manifest, asked)}`;
 };
 
 /** `onefold export NAME`: one self-contained, parity-checked checkpoint per surface. */
@@ -97,7 +106,7 @@ export const exportCommand = (): Command =>
             }).finally(() => dataset.close());
             progress.done('');
             exported.push({ surface, directory, manifest: written });
-            output.text(describe(directory, written));
+            output.text(describe(directory, written, options.dense));
           }
         } finally {
           await opened.close();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Predictions } from './predictions.js';
-import { onSurfaces, overlay } from './select-predictions.js';
+import { bothScored, onSurfaces, overlay } from './select-predictions.js';
 
 const SURFACES = ['home', 'search', 'related'];
 
@@ -107,6 +107,26 @@ describe('overlay', () => {
         const [click, save] = overlay(under, { ...over, tasks: over.tasks.slice(0, 1) }).tasks;
         expect(click).toEqual(overlay(under, over).tasks[0]);
         expect(save).toEqual(under.tasks[1]);
+      }),
+    );
+  });
+});
+
+describe('bothScored', () => {
+  it('keeps the labels of rows that both have scored, and the tasks that have any', () => {
+    fc.assert(
+      fc.property(predictionsArbitrary, fc.array(fc.boolean(), { minLength: 48, maxLength: 48 }), fc.boolean(), (a, unscored, knowsSave) => {
+        const tasks = a.tasks.map((task) => ({ ...task, probabilities: task.probabilities.map((value, row) => (unscored[row]! || (task.task === 'save' && !knowsSave) ? NaN : value / 2)) }));
+        const [ofA, ofB] = bothScored(a, { ...a, tasks });
+        expect(ofA.tasks.map(({ task }) => task)).toEqual(ofB.tasks.map(({ task }) => task));
+        for (const task of a.tasks) {
+          const kept = [...task.labels.keys()].filter((row) => !Number.isNaN(task.labels[row]!) && !unscored[row]! && (task.task === 'click' || knowsSave));
+          const own = ofA.tasks.find((one) => one.task === task.task);
+          const labelled = own === undefined ? [] : [...own.labels.keys()].filter((row) => !Number.isNaN(own.labels[row]!));
+          expect(labelled).toEqual(kept);
+          expect(own === undefined).toBe(kept.length === 0);
+          expect(ofB.tasks.find((one) => one.task === task.task)?.labels).toEqual(own?.labels);
+        }
       }),
     );
   });

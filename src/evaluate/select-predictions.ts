@@ -51,3 +51,21 @@ export const overlay = (under: Predictions, over: Predictions): Predictions => {
   };
   return { ...under, tasks: under.tasks.map(replace) };
 };
+
+/**
+ * Two systems' predictions of the same rows, as far as both made any: the labels of rows that one of them has not scored are taken
+ * out of both, and tasks that one has scored no row of. An outside model need not know every task, nor every row.
+ */
+export const bothScored = (a: Predictions, b: Predictions): readonly [Predictions, Predictions] => {
+  const pairs = a.tasks.flatMap((ofA) => {
+    const ofB = b.tasks.find(({ task }) => task === ofA.task);
+    if (ofB === undefined) return [];
+    const isScored = (row: number): boolean => !Number.isNaN(ofA.probabilities[row]!) && !Number.isNaN(ofB.probabilities[row]!);
+    const labels = ofA.labels.map((label, row) => (isScored(row) ? label : NaN));
+    return labels.every(Number.isNaN) ? [] : [[{ ...ofA, labels }, { ...ofB, labels }] as const];
+  });
+  return [
+    { ...a, tasks: pairs.map(([ofA]) => ofA) },
+    { ...b, tasks: pairs.map(([, ofB]) => ofB) },
+  ];
+};

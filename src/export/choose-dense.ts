@@ -2,7 +2,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBatch } from '../data/batcher.js';
-import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
+import { EXPORT_FILES, type ExportInput, type ExportManifest, type MeasuredDense } from './manifest.js';
 import { scoreWith, type EncodedRows, type OpenExport } from './open-export.js';
 import { measureRounding, overBudget, type ParityCheck } from './parity.js';
 import { quantizeDense } from './quantize-dense.js';
@@ -10,7 +10,6 @@ import { renumbering } from './renumber.js';
 import type { ReplayResult } from './replay.js';
 
 type Session = Pick<OpenExport, 'score' | 'close'>;
-type Medians = Readonly<Record<ExportManifest['dense'], number>>;
 
 /** Held-out requests that both graphs are timed on, one by one. */
 const TIMED_REQUESTS = 100;
@@ -37,7 +36,7 @@ const heldOutRequests = async ({ options, encoders }: ParityCheck): Promise<read
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 /** Both graphs in turn, so that what else the machine does meets both. */
-const timeBoth = async (requests: readonly EncodedRows[], fp32: Session, int8: Session): Promise<Medians> => {
+const timeBoth = async (requests: readonly EncodedRows[], fp32: Session, int8: Session): Promise<Pick<MeasuredDense, 'fp32' | 'int8'>> => {
   const times = { fp32: [] as number[], int8: [] as number[] };
   const time = async (session: Session, request: EncodedRows): Promise<number> => {
     const started = performance.now();
@@ -61,7 +60,7 @@ export interface DenseChoice {
   readonly session: Session;
   /** Against the trained model, with int8. */
   readonly rounded: ReplayResult | undefined;
-  readonly measured: Medians | undefined;
+  readonly measured: MeasuredDense | undefined;
 }
 
 /**
@@ -77,8 +76,9 @@ export const chooseDense = async (check: ParityCheck, directory: string, inputs:
   if (quantized === undefined) return asItIs;
   await writeFile(join(directory, QUANTIZED_GRAPH), quantized);
   const candidate = await scoreWith(directory, inputs, threads, QUANTIZED_GRAPH);
-  const measured = await timeBoth(await heldOutRequests(check), session, candidate);
-  const rounded = measured.int8 < (1 - LEAST_GAIN) * measured.fp32 ? await measureRounding(check, candidate) : undefined;
+  const times = await timeBoth(await heldOutRequests(check), session, candidate);
+  const rounded = times.int8 < (1 - LEAST_GAIN) * times.fp32 ? await measureRounding(check, candidate) : undefined;
+  const measured: MeasuredDense = { ...times, aucLoss: rounded?.aucLoss ?? null };
   if (rounded === undefined || overBudget(rounded) !== undefined) {
     await candidate.close();
     await rm(join(directory, QUANTIZED_GRAPH));

@@ -28,6 +28,15 @@ export interface ParityReport {
   readonly aucLoss: Readonly<Record<string, number>>;
 }
 
+/** What decided about the dense layers. */
+export interface MeasuredDense {
+  /** Median milliseconds of a held-out request. */
+  readonly fp32: number;
+  readonly int8: number;
+  /** With int8, as in {@link ParityReport}; null where they were no faster. */
+  readonly aucLoss: Readonly<Record<string, number>> | null;
+}
+
 /** `manifest.json` of an export: everything about it that is not in its other files. */
 export interface ExportManifest {
   readonly version: 1;
@@ -61,8 +70,8 @@ export interface ExportManifest {
   /** Held-out metrics of the surface per task, where it has been evaluated. */
   readonly metrics: Readonly<Record<string, Pick<SliceEvaluation, 'rows' | 'positives' | 'metrics'>>>;
   readonly parity: ParityReport;
-  /** Median milliseconds of a held-out request with either kind of dense layers, where int8 was asked for. */
-  readonly measured?: { readonly dense: Readonly<Record<ExportManifest['dense'], number>> };
+  /** Where int8 dense layers were asked for and tried. */
+  readonly measured?: { readonly dense: MeasuredDense };
   readonly files: readonly FileEntry[];
 }
 

@@ -1,6 +1,6 @@
 /** A new version of an export whose calibration is fitted to fresh logs: nothing is trained, nothing else changes. */
 import { existsSync } from 'node:fs';
-import { copyFile, link, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { applyLayer, logitOf, sigmoid } from '../calibrate/apply-layer.js';
@@ -81,17 +81,12 @@ interface Read {
 
 /** A folder that is something else is not replaced. */
 const checkOutput = async (output: string, exported: string): Promise<void> => {
-  if (resolve(output) === resolve(exported)) {
+  if (resolve(output) === exported) {
     throw new UsageError(`${output} is the export that is calibrated anew`, { where: '--output', expected: 'another folder', fix: 'name a new folder, so that the version that serves now can be gone back to' });
   }
   if (!existsSync(output) || existsSync(join(output, EXPORT_FILES.manifest))) return;
   const entries = await readdir(output).catch(() => ['']);
   if (entries.length > 0) throw new UsageError(`${output} is there, and is no export`, { where: '--output', expected: 'a new folder, or an older export to replace', fix: 'name another folder' });
-};
-
-const linkOrCopy = async (from: string, to: string): Promise<void> => {
-  // Another file system has no links to this one.
-  await link(from, to).catch(() => copyFile(from, to));
 };
 
 /** The export's graph with another calibration. */
@@ -192,14 +187,18 @@ const writeGolden = async (exported: string, directory: string, read: Read, cali
  * label; UsageError for an output that is something else; IoError
  */
 export const recalibrate = async (options: RecalibrateOptions): Promise<RecalibrateResult> => {
-  const { exported, output, methods = CALIBRATION_METHODS, folds = DEFAULT_FOLDS, threads = 1 } = options;
-  const { manifest, encoders } = await readExport(exported);
+  const { output, methods = CALIBRATION_METHODS, folds = DEFAULT_FOLDS, threads = 1 } = options;
+  const { manifest, encoders } = await readExport(options.exported);
+  const exported = resolve(options.exported);
   await checkOutput(output, exported);
   const { surface, tasks, inputs, calibration: present } = manifest;
   const read: Read = { manifest, encoder: createEncoder(encoders) };
   return writeWholeFolder(output, async (directory) => {
     await writeFile(join(directory, BARE_GRAPH), await graphWith(exported, read, null));
-    for (const name of [EXPORT_FILES.tables, EXPORT_FILES.encoders]) await linkOrCopy(join(exported, name), join(directory, name));
+    for (const name of [EXPORT_FILES.tables, EXPORT_FILES.encoders]) {
+      // No hard links: the onnx package refuses external data that has several. Blocks are shared where the file system can.
+      await copyFile(join(exported, name), join(directory, name), constants.COPYFILE_FICLONE);
+    }
     const bare = await scoreWith(directory, inputs, threads, BARE_GRAPH);
     try {
       const predictions = await scoreRows(options, read, bare);

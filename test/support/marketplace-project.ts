@@ -7,11 +7,8 @@ import { runCli, type CliOptions, type CliRun } from './run-cli.js';
 
 const QUICKSTART = fileURLToPath(new URL('../../examples/quickstart/onefold.config.ts', import.meta.url));
 
-/** What is changed of the quickstart's config, as the body of a function of it. */
-export interface MarketplaceChange {
-  /** TypeScript expressions of `config` by the option they replace. */
-  readonly [option: string]: string;
-}
+/** What is changed of the quickstart's config: TypeScript expressions of `config`, by the option they replace. */
+export type MarketplaceChange = Readonly<Record<string, string>>;
 
 /** Quality at this size is noise, and latency another machine's: their limits are for other tests. */
 export const SMALL_UNIFY = `{
@@ -25,7 +22,7 @@ export const SMALL_UNIFY = `{
 
 const SMALL: MarketplaceChange = {
   models: "{ separate: { preset: 'separate', embedding: { width: 4 }, cross: { layers: 1 }, mlp: [16], tower: [8] }, unified: { preset: 'unified', embedding: { width: 4 }, cross: { layers: 1 }, mlp: [16] } }",
-  training: '{ batchSize: 512, epochs: 1, evaluationsPerEpoch: 2, threads: 1, checkpointMinutes: 1e-3 }',
+  training: '{ batchSize: 256, epochs: 1, learningRate: 5e-3, warmupSteps: 5, evaluationsPerEpoch: 2, threads: 1, checkpointMinutes: 1e-3 }',
   unify: SMALL_UNIFY,
 };
 

@@ -1,3 +1,4 @@
+import { listed } from '../report/words.js';
 import { costSimilarity, unificationOrder, type UnificationStep } from '../unification-order.js';
 
 export interface SurfaceGroups {
@@ -9,8 +10,6 @@ export interface SurfaceGroups {
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const listed = (names: readonly string[]): string => (names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`);
 
 const describe = (groups: readonly (readonly UnificationStep[])[], similarity: number): string => {
   const [first, ...rest] = groups;

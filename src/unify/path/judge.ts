@@ -6,6 +6,7 @@ import { comparePredictions } from '../../evaluate/compare.js';
 import type { Comparison } from '../../evaluate/comparison.js';
 import { evaluatePredictions } from '../../evaluate/evaluate.js';
 import type { Evaluation } from '../../evaluate/evaluation.js';
+import { bothScored } from '../../evaluate/select-predictions.js';
 import type { GateCheck, Latency, QualityCell } from '../report.js';
 import type { PathContext } from './context.js';
 import { calibrationChecks, gainChecks, latencyChecks, qualityChecks, sizeChecks, trainingCostChecks } from './gates.js';
@@ -21,14 +22,15 @@ const keyOf = (system: System, surfaces: readonly string[]): unknown => [systemK
 export const compareSystems = (context: PathContext, a: System, b: System, surfaces: readonly string[]): Promise<Comparison> =>
   context.memo.json('comparison', [context.manifest.key, keyOf(a, surfaces), keyOf(b, surfaces), a.name, b.name], async () => {
     context.onWork(`compare ${b.name} with ${a.name}`);
-    return comparePredictions(await predictSystem(context, a, 'test', surfaces), await predictSystem(context, b, 'test', surfaces), { names: [a.name, b.name] });
+    return comparePredictions(...bothScored(await predictSystem(context, a, 'test', surfaces), await predictSystem(context, b, 'test', surfaces)), { names: [a.name, b.name] });
   });
 
 /** A system on the test rows of some surfaces, with intervals. */
 export const evaluateSystem = (context: PathContext, system: System, surfaces: readonly string[]): Promise<Evaluation> =>
   context.memo.json('evaluation', [context.manifest.key, keyOf(system, surfaces)], async () => {
     context.onWork(`evaluate ${system.name}`);
-    return evaluatePredictions(await predictSystem(context, system, 'test', surfaces), { bootstrap: true });
+    const predictions = await predictSystem(context, system, 'test', surfaces);
+    return evaluatePredictions(bothScored(predictions, predictions)[0], { bootstrap: true });
   });
 
 /** Fits a system's calibration on the validation rows of some surfaces, which training did not read. */

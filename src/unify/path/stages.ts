@@ -2,6 +2,7 @@
 import type { Model } from '../../config/project.js';
 import { MODEL_STAGES, type ModelStage, type StageName } from '../../config/unify-plan.js';
 import { runReport } from '../cost-report.js';
+import { listed } from '../report/words.js';
 import type { QualityCell, StageReport, SurfaceProfile } from '../report.js';
 import { withSettings } from '../sweep-settings.js';
 import type { PathContext } from './context.js';
@@ -44,8 +45,6 @@ export interface PlannedStage {
 }
 
 type Judged = Pick<StageReport, 'quality' | 'checks'> & { readonly latency: Judgement['latency'] };
-
-const listed = (names: readonly string[]): string => (names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)!}`);
 
 const NOTHING: Judged = { quality: [], checks: [], latency: {} };
 
