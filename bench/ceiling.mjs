@@ -9,7 +9,9 @@ import { deriveConfig, onefold, ROOT, writeResults } from './onefold.mjs';
 const candidates = process.argv[2] ?? '3000000';
 const workspace = join(ROOT, 'examples', 'quickstart', '.onefold', `ceiling-${candidates}`);
 const data = join(workspace, 'marketplace');
-const config = deriveConfig('quickstart', `ceiling-${candidates}`, { workspace });
+// All but the last two days to learn from.
+const split = { validationFrom: '2026-01-17', testFrom: '2026-01-18' };
+const config = deriveConfig('quickstart', `ceiling-${candidates}`, { workspace, split });
 const project = ['--config', config, '--data', data];
 const note = (text) => process.stdout.write(`${text}\n`);
 

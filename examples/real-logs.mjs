@@ -1,4 +1,4 @@
-/** `node examples/real-logs.mjs kuairand|ebnerd DATA_FOLDER`: a real product's logs, end to end. */
+/** `node examples/real-logs.mjs kuairand|ebnerd DATA_FOLDER`: a real product's logs, from a model per surface to one for all. */
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +10,5 @@ if (example === undefined || !existsSync(join(here, example, 'onefold.config.ts'
   process.stderr.write('usage: npm run example -- kuairand|ebnerd DATA_FOLDER\n  DATA_FOLDER: the folder with the logs (see the README of the example)\n');
   process.exit(2);
 }
-const project = ['--config', join(here, example), '--data', data];
 
-runPipeline([
-  ['prepare', ...project],
-  ['train', 'separate', ...project],
-  ['train', 'unified', ...project],
-  ['compare', 'separate', 'unified', ...project],
-  ['train', 'full', ...project],
-  ['compare', 'unified', 'full', ...project],
-  ['export', 'full', ...project],
-]);
+runPipeline([['unify', '--config', join(here, example), '--data', data]]);

@@ -22,13 +22,15 @@ class Dcn(nn.Module):
         self.mlp = nn.Sequential(*perceptron(width, config["mlp"]))
         wide = width + config["mlp"][-1]
         self.tower = nn.Sequential(*perceptron(wide, config["tower"]))
-        self.head = nn.Linear(config["tower"][-1], config["tasks"])
+        # The head reads the tower's input beside its output, as Onefold's does.
+        self.head = nn.Linear(wide + config["tower"][-1], config["tasks"])
 
     def forward(self, x0):
         x = x0
         for layer in self.cross:
             x = layer(x0, x)
-        return self.head(self.tower(torch.cat([x, self.mlp(x)], 1)))
+        features = torch.cat([x, self.mlp(x)], 1)
+        return self.head(torch.cat([features, self.tower(features)], 1))
 
     def start_from(self, tensors):
         for index, layer in enumerate(self.cross):

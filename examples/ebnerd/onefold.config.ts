@@ -143,5 +143,25 @@ export default defineConfig(({ data }) => {
         experts: { count: 4, hidden: [32] },
       },
     },
+    // The path from the two pages' own models to one. What each stage adds was chosen by its loss on the validation days; the limits
+    // are the defaults.
+    unify: {
+      sharedLearning: {
+        transformer: { layers: 1, width: 16, sequences: ['picked'], read: 'candidate', dropout: 0.2 },
+        experts: { count: 4, hidden: [32] },
+      },
+      // One low-rank layer of crosses, a smaller MLP and three experts pay for what was added. No projection: 16 numbers need none.
+      efficiency: { cross: { layers: 1, rank: 32 }, mlp: [64, 32], experts: { count: 3 } },
+      surfaceAware: { tower: [16] },
+      // Around the settings above, the same ones for the pages' own models and the unified one.
+      sweep: {
+        trials: 3,
+        settings: {
+          'training.learningRate': [5e-4, 1e-3, 2e-3],
+          'training.embeddingLearningRate': [0.02, 0.05, 0.1],
+          dropout: [0, 0.1, 0.2],
+        },
+      },
+    },
   };
 });

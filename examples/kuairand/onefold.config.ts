@@ -116,5 +116,13 @@ export default defineConfig(({ data }) => {
         experts: { count: 4, hidden: [64] },
       },
     },
+    // The path from the tabs' own models to one. What each stage adds was chosen by its loss on the validation days; the limits are the
+    // defaults. The tabs have the same features and cost the same per row, so all five unify at once.
+    unify: {
+      sharedLearning: { transformer: { layers: 1, width: 32, sequences: ['recent'] }, experts: { count: 4, hidden: [64] } },
+      // Narrower embeddings, low-rank crosses, a smaller MLP and the projection pay for what was added.
+      efficiency: { embedding: { width: 12 }, cross: { rank: 64 }, mlp: [64, 32], projection: { width: 16 } },
+      surfaceAware: { tower: [32] },
+    },
   };
 });

@@ -51,7 +51,8 @@ export default defineConfig(({ data }) => {
       save: { label: 'save', weight: 0.5 },
     },
     data: { truth: { click: 'p_click', long_click: 'p_long_click', save: 'p_save' } },
-    split: { validationFrom: '2026-01-17', testFrom: '2026-01-18' },
+    // Two days each: calibration is fitted on the first two, and all is measured on the last two.
+    split: { validationFrom: '2026-01-15', testFrom: '2026-01-17' },
     models: {
       separate: { preset: 'separate' },
       unified: { preset: 'unified' },
@@ -67,8 +68,8 @@ export default defineConfig(({ data }) => {
     // The path from the surfaces' own models to one: what each stage adds to the one before.
     unify: {
       // The models as they are: related pins has a deeper one than the other two.
-      separate: { training: { learningRate: 4e-3 }, on: { related_pins: { cross: { layers: 3 } } } },
-      baseline: { training: { learningRate: 4e-3 } },
+      separate: { training: { epochs: 1, learningRate: 4e-3 }, on: { related_pins: { cross: { layers: 3 } } } },
+      baseline: { training: { epochs: 1, learningRate: 4e-3 } },
       sharedLearning: {
         dropout: 0.1,
         transformer: { layers: 1, width: 32, read: 'candidate', dropout: 0.2 },
@@ -76,8 +77,14 @@ export default defineConfig(({ data }) => {
       },
       // The Transformer's output projected to 16 numbers, narrower embeddings, low-rank crosses, a smaller MLP: together they pay for
       // what was added.
-      efficiency: { embedding: { width: 12 }, cross: { rank: 64 }, projection: { width: 16 }, mlp: [64, 32] },
-      surfaceAware: { tower: [64] },
+      efficiency: {
+        embedding: { width: 12 },
+        cross: { rank: 96 },
+        projection: { width: 16 },
+        mlp: [64, 32],
+        training: { learningRate: 6e-3 },
+      },
+      surfaceAware: { tower: [32] },
     },
     training: { batchSize: 512, epochs: 2, evaluationsPerEpoch: 2, earlyStopping: { metric: 'logLoss', task: 'click', patience: 2 } },
   };

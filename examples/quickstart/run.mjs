@@ -7,6 +7,6 @@ const here = relative(process.cwd(), fileURLToPath(new URL('.', import.meta.url)
 const data = join(here, '.onefold', 'marketplace');
 
 runPipeline([
-  ['simulate', data, '--candidates', '600000', '--force'],
+  ['simulate', data, '--candidates', '1000000', '--force'],
   ['unify', '--config', here, '--data', data],
 ]);

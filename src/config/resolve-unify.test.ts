@@ -24,7 +24,7 @@ describe('defaults', () => {
     expect(models.baseline).toMatchObject({ name: 'baseline', preset: 'unified', tower: [], transformer: undefined, experts: undefined, projection: undefined, lateFusion: false });
     expect(models['shared-learning']).toEqual({ ...models.baseline, name: 'shared-learning', transformer: expect.objectContaining({ layers: 2, width: 64 }) as unknown, experts: { count: 4, kind: 'mlp', hidden: [64], rank: 16 } });
     expect(models.efficiency).toEqual({ ...models['shared-learning'], name: 'efficiency', projection: { width: 32, layers: 1, experts: 1, rank: undefined } });
-    expect(models['surface-aware']).toEqual({ ...models.efficiency, name: 'surface-aware', tower: [32], lateFusion: true });
+    expect(models['surface-aware']).toEqual({ ...models.efficiency, name: 'surface-aware', tower: [32] });
   });
 
   test('without a sequence there is no Transformer and nothing to project', () => {

@@ -38,7 +38,7 @@ export const stageOptions = (config: StageSource): Readonly<Record<ModelStage, M
   const hasSequence = Object.entries<FeatureConfig>(config.features).some(([name, { kind }]) => kind === 'sequence' && baseline.features?.includes(name) !== false);
   const shared = layerOptions(baseline, unify.sharedLearning ?? { experts: {}, ...(hasSequence ? { transformer: {} } : {}) });
   const efficiency = layerOptions(shared, unify.efficiency ?? (shared.transformer === undefined ? {} : { projection: {} }));
-  const surfaceAware = layerOptions(efficiency, unify.surfaceAware ?? { tower: [32], lateFusion: true });
+  const surfaceAware = layerOptions(efficiency, unify.surfaceAware ?? { tower: [32] });
   return { baseline, 'shared-learning': shared, efficiency, 'surface-aware': surfaceAware };
 };
 

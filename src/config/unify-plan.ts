@@ -67,7 +67,7 @@ export interface UnifyConfig<S extends string = string, F extends string = strin
   readonly sharedLearning?: ModelOptions<T, F>;
   /** Added to that: what makes it cheap. Default: `{ projection: {} }`. */
   readonly efficiency?: ModelOptions<T, F>;
-  /** Added to that: surface towers and late fusion. Default: `{ tower: [32], lateFusion: true }`. */
+  /** Added to that: surface towers. Default: `{ tower: [32] }`. */
   readonly surfaceAware?: ModelOptions<T, F>;
   /** Groups of surfaces in the order they unify. Default: by similar cost. */
   readonly order?: readonly (readonly S[])[];

@@ -43,11 +43,11 @@ describe('moduleCosts', () => {
     const towers = moduleCosts(graph).filter(({ module }) => module.startsWith('tower.'));
     for (const { module, forward, parameters } of towers) {
       const width = graph.parameters.find(({ spec }) => spec.name === `${module}.dense0.weight`)!.spec.shape[0]!;
-      expect(parameters).toBe(width * 3 + 3 + 3 * 2 + 2);
+      expect(parameters).toBe(width * 3 + 3 + (width + 3) * 2 + 2);
       const rows = shape.candidates[module.slice('tower.'.length)]!;
-      // Dense and bias and ReLU, head and bias, the shared head added, and a mask where a task is lacking.
+      // Dense and bias and ReLU, head (of the features and the hidden units) and bias, the shared head added, and a mask where a task is lacking.
       const mask = module === 'tower.home' ? 2 : 0;
-      expect(forward(sizes)).toBe(rows * (2 * width * 3 + 3 + 3 + 2 * 3 * 2 + 2 + 2 + mask));
+      expect(forward(sizes)).toBe(rows * (2 * width * 3 + 3 + 3 + 2 * (width + 3) * 2 + 2 + 2 + mask));
     }
   });
 

@@ -69,6 +69,54 @@ describe('routing to towers', () => {
   });
 });
 
+describe('what a head sees', () => {
+  const WIDE = { experts: { count: 2, hidden: [3] }, lateFusion: true } as const;
+  const withTower = smallModel({ ...WIDE, tower: [3] }).graph;
+  const without = smallModel({ ...WIDE, tower: [] }).graph;
+  const shapeOf = (model: ModelGraph, name: string): readonly number[] => model.parameters.find(({ spec }) => spec.name === name)!.spec.shape;
+  const loadedTower = loadGraph({ logits: withTower.logits });
+  const feeds = smallFeeds(withTower, REQUESTS);
+
+  /** The feeds without what the heads make of the towers' input, or of their output: the last three rows of a head's weight. */
+  const headsWithout = (part: 'input' | 'output'): Feeds =>
+    Object.fromEntries(
+      Object.entries(feeds).map(([name, numbers]) => {
+        if (!/^tower\..*\.head\.weight$/.test(name)) return [name, numbers];
+        const inputs = numbers.values.length - 3 * 2;
+        return [name, { ...numbers, values: numbers.values.map((value, index) => (index < inputs === (part === 'input') ? 0 : value)) }];
+      }),
+    );
+
+  it("is the tower's input beside its output", () => {
+    for (const surface of withTower.layout.surfaces) {
+      const [width] = shapeOf(withTower, `tower.${surface}.dense0.weight`);
+      expect(shapeOf(withTower, `tower.${surface}.head.weight`)).toEqual([width! + 3, 2]);
+      expect(shapeOf(without, `tower.${surface}.head.weight`)).toEqual([width, 2]);
+    }
+  });
+
+  it('holds all that it sees without a tower: trunk, mixtures and late features', async () => {
+    const plain = Object.fromEntries(
+      Object.entries(smallFeeds(without, REQUESTS)).map(([name, numbers]) => {
+        const { values } = feeds[name]!;
+        return [name, { ...numbers, values: values.slice(0, numbers.values.length) }];
+      }),
+    );
+    const expected = await logitsOf(await loadGraph({ logits: without.logits }), plain);
+    const logits = await logitsOf(await loadedTower, headsWithout('output'));
+    expect(logits).toHaveLength(expected.length);
+    logits.forEach((logit, index) => expect(logit).toBeCloseTo(expected[index]!, 5));
+    expect(await logitsOf(await loadedTower, feeds)).not.toEqual(logits);
+  });
+
+  it('holds what the tower makes of it', async () => {
+    const before = await logitsOf(await loadedTower, headsWithout('input'));
+    const after = await logitsOf(await loadedTower, shifted(headsWithout('input'), (name) => name === 'tower.search.dense0.bias'));
+    expect(ofSurface(after, 1)).not.toEqual(ofSurface(before, 1));
+    expect(ofSurface(after, 0)).toEqual(ofSurface(before, 0));
+  });
+});
+
 describe('the parameters of a tower', () => {
   it('are those that the surface alone has', () => {
     const names = graph.parameters.map(({ spec }) => spec.name);

@@ -69,8 +69,10 @@ export interface SurfaceHeads {
 /**
  * The tower tree: trunk → surface tower → task heads. Every surface's logits are those of one shared layer plus those of
  * its own tower. The shared layer carries what all surfaces agree on, so a surface with little traffic learns only how it
- * differs. Rows are routed: a candidate is computed by its own surface's tower only, and experts are mixed only for the
- * tasks that its surface has.
+ * differs. A surface's own head reads what its tower makes of the features and, beside it, the features themselves: a
+ * narrow tower alone would hide most of the trunk and of the experts' mixtures from the head, so that adding a tower took
+ * more away than it gave. Rows are routed: a candidate is computed by its own surface's tower only, and experts are mixed
+ * only for the tasks that its surface has.
  *
  * @param x trunk features `[candidates, d]`, rows in surface order
  */
@@ -89,7 +91,9 @@ export const surfaceHeads = (scope: Scope, x: Tensor, options: SurfaceHeadOption
     const ownFeatures = late[surface] === undefined ? [] : [route(late[surface])[index]!];
     const features = concat([routed[index]!, ...mixed, ...ownFeatures], 1);
     const hidden = mlp(options.tower, { dropout: options.dropout })(own, features);
-    const head = dense(tasks, priorBias(options.priors, surface, layout))(own.child('head'), hidden);
+    // A tower adds to what the head sees, it does not narrow it; without layers its output is the features already.
+    const seen = options.tower.length === 0 ? features : concat([features, hidden], 1);
+    const head = dense(tasks, priorBias(options.priors, surface, layout))(own.child('head'), seen);
     const sum = shared === null ? head : add(head, shared[index]!);
     const mask = taskMask(layout, surface);
     return mask === null ? sum : mul(sum, mask);

@@ -25,7 +25,7 @@ describe('explainPlan', () => {
     expect(stageOf(text, 'baseline')).toContain('tower []\n   gate: no surface shown to lose more than 0.002 AUC (click, save)\n');
     expect(stageOf(text, 'shared-learning')).toMatch(/changes transformer \{"layers":2.*\}, experts \{"count":4/u);
     expect(stageOf(text, 'efficiency')).toContain('changes projection {"width":32');
-    expect(stageOf(text, 'surface-aware')).toContain('changes tower [32], lateFusion true\n');
+    expect(stageOf(text, 'surface-aware')).toContain('changes tower [32]\n');
     expect(stageOf(text, 'surface-aware')).toContain("training FLOPs at most 1 × the separate models'; median latency at most 3 × the separate model's; exports at most 1 × the separate models' bytes");
     expect(stageOf(text, 'expand')).toContain('calibration within 1 ± 0.1 per view type');
     expect(text).toContain('Settings tried: no sweep.');
