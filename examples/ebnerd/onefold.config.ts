@@ -59,7 +59,9 @@ export default defineConfig(({ data }) => {
     WITH clicks AS (${clicks.replace('HISTORY', 'train_history.parquet')} UNION ${clicks.replace('HISTORY', 'validation_history.parquet')})
     SELECT clicks.*, articles.premium, CAST(least(5, floor(log2(1 + coalesce(read_time, 0)))) AS INTEGER) AS read_bucket,
       CAST(floor(2 * log2(1 + coalesce(article_length, 0))) AS INTEGER) AS length_bucket
-    FROM clicks LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = clicks.article`;
+    FROM clicks LEFT JOIN read_csv('${data}/articles_partial.csv.gz') AS articles ON articles.article_id = clicks.article
+    -- Clicks of one moment, too, stand in one order every time: a UNION by itself has none.
+    ORDER BY user_id, time, article, read_time, scroll`;
 
   return {
     name: 'ebnerd',
