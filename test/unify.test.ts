@@ -73,7 +73,7 @@ describe('a plan that keeps its gates', () => {
     const again = trained(stderr);
     expect(again).toEqual(expect.arrayContaining(['surface-aware', 'expand related_pins']));
     for (const name of ['baseline', 'shared-learning', 'efficiency', 'separate home_feed', 'separate search', 'separate related_pins']) expect(again).not.toContain(name);
-  });
+  }, 300_000);
 });
 
 it('holds the unified model against an outside one, whose predictions are a column of the logs', async () => {
@@ -90,7 +90,7 @@ it('holds the unified model against an outside one, whose predictions are a colu
   // Nothing orders clicks better than their true probabilities.
   for (const { metrics } of comparison!.tasks[0]!.surfaces) expect(metrics.auc!.verdict).toBe('worse');
   expect(costs.map(({ name }) => name)).toEqual(['unified']);
-});
+}, 300_000);
 
 it(`ends with the same report when it is killed ${KILLS} times`, async () => {
   const project = marketplace.project('killed');
@@ -128,7 +128,7 @@ describe('a gate that fails', () => {
     expect(outcome).toMatchObject({ status: 'stopped', stage: 'separate' });
     expect(stages.map(({ label }) => label)).toEqual(['separate']);
     expect(stages[0]!.checks.filter(({ passed }) => !passed).map(({ surface }) => surface)).toEqual(['search']);
-  });
+  }, 300_000);
 
   it('leaves the last good stage as the result, and goes on where --from and --continue say', async () => {
     const project = marketplace.project('strict');
@@ -148,5 +148,5 @@ describe('a gate that fails', () => {
     expect(overruled.exit, overruled.stderr).toBe(0);
     expect(reportOf(project).outcome).toMatchObject({ status: 'continued', stage: 'efficiency' });
     expect(reportOf(project).stages.find(({ label }) => label === 'surface-aware')!.champion).toBe('efficiency');
-  });
+  }, 300_000);
 });

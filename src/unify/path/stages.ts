@@ -126,11 +126,19 @@ const profileStage = async (context: PathContext, state: PathState): Promise<Sta
   };
 };
 
-const SUMMARIES: Readonly<Record<ModelStage, string>> = {
-  baseline: 'One model on the merged features, with the strongest modules that the separate models have',
-  'shared-learning': 'A Transformer over the long user sequences and a mixture of experts, added together',
-  efficiency: 'The projection after the Transformer and what else makes the model cheap; quality must hold',
-  'surface-aware': 'A tower for each surface, and the features that one surface alone has in its tower',
+/** What a stage did, by what its model has. */
+const summaryOf = (stage: ModelStage, { transformer, experts, projection, lateFusion }: Model): string => {
+  const added = [...(transformer === undefined ? [] : ['a Transformer over the long user sequences']), ...(experts === undefined ? [] : ['a mixture of experts'])];
+  switch (stage) {
+    case 'baseline':
+      return 'One model on the merged features, with the strongest modules that the separate models have';
+    case 'shared-learning':
+      return added.length === 0 ? 'What pays off together' : `What pays off together: ${added.join(' and ')}`;
+    case 'efficiency':
+      return projection === undefined ? 'What makes the model cheap; quality must hold' : 'The projection after the Transformer and what else makes the model cheap; quality must hold';
+    case 'surface-aware':
+      return lateFusion ? 'A tower for each surface, and the features that one surface alone has in its tower' : 'A tower for each surface';
+  }
 };
 
 /** The modules that `shared-learning` adds, each alone. */
@@ -163,7 +171,7 @@ const modelStage =
     const judged = await judge(context, stage, { ...state, challenger }, run);
     const ablations = stage === 'shared-learning' && options.ablate ? await ablate(context, state, run.model, surfaces) : [];
     return {
-      report: { stage, label: stage, summary: `${SUMMARIES[stage]}: on ${listed(surfaces)}.`, surfaces, champion: state.champion.name, runs: [run.summary], sweep: trials, ablations, ...judged },
+      report: { stage, label: stage, summary: `${summaryOf(stage, run.model)}: on ${listed(surfaces)}.`, surfaces, champion: state.champion.name, runs: [run.summary], sweep: trials, ablations, ...judged },
       accepted: { ...state, champion: challenger, model: run.model, settings: { ...state.settings, ...swept.settings } },
     };
   };
