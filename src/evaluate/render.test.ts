@@ -52,7 +52,7 @@ describe('renderComparison', () => {
 
 describe('cells', () => {
   it('are short', () => {
-    expect([950, 9999, 12_345, 1_234_567, 23_456_789].map(compactCount)).toEqual(['950', '9999', '12.3k', '1.23M', '23.5M']);
+    expect([950, 9999, 12_345, 999_499, 999_500, 1_234_567, 9_999_999, 23_456_789].map(compactCount)).toEqual(['950', '9999', '12.3k', '999k', '1.00M', '1.23M', '10.0M', '23.5M']);
     expect(signedText('auc', 0.00001)).toBe('0.0000');
     expect(signedText('auc', -0.0123)).toBe('−0.0123');
     expect(signedText('excess', 0.0123)).toBe('+1.23%');

@@ -9,7 +9,8 @@ const NONE = pc.dim('–');
 /** 950, 12.3k, 1.23M. */
 export const compactCount = (count: number): string => {
   if (count < 10_000) return String(count);
-  return count < 1_000_000 ? `${(count / 1000).toPrecision(3)}k` : `${(count / 1_000_000).toFixed(count < 10_000_000 ? 2 : 1)}M`;
+  // 999,500 would be 1.00e+3k.
+  return count < 999_500 ? `${(count / 1000).toPrecision(3)}k` : `${(count / 1_000_000).toFixed(count < 9_995_000 ? 2 : 1)}M`;
 };
 
 /** 4 decimals, 3 for ratios around 1, percent for excess. */

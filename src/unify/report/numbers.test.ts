@@ -20,7 +20,7 @@ describe('numbers', () => {
 
   it('tell time', () => {
     expect([1.234, 42.44, 141.6, 7500].map(seconds)).toEqual(['1.23 s', '42.4 s', '2 min 21 s', '2 h 05 min']);
-    expect([0.98, 12.345, 1234].map(milliseconds)).toEqual(['0.980 ms', '12.3 ms', '1234 ms']);
+    expect([0.98, 12.345, 123.45, 1234, 12_345].map(milliseconds)).toEqual(['0.980 ms', '12.3 ms', '123.5 ms', '1234 ms', '12345 ms']);
   });
 
   it('compare', () => {

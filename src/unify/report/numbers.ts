@@ -58,4 +58,4 @@ export const seconds = (value: Maybe): string =>
     return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
   });
 
-export const milliseconds = (value: Maybe): string => orUnknown(value, (known) => `${known.toPrecision(known < 100 ? 3 : 4)} ms`);
+export const milliseconds = (value: Maybe): string => orUnknown(value, (known) => `${known < 999.5 ? known.toPrecision(known < 100 ? 3 : 4) : String(Math.round(known))} ms`);
