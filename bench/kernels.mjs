@@ -13,7 +13,7 @@ import { typescriptKernel } from '../dist/kernels/typescript-kernel.js';
 import { startLinePeer } from './line-peer.mjs';
 import { ROOT } from './onefold.mjs';
 import { median, openReport } from './report.mjs';
-import { torchPython } from './torch-env.mjs';
+import { torchPython } from './python-env.mjs';
 
 const ROUNDS = Number(process.argv[2] ?? 9);
 const STEPS = 6;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expandBatch } from '../dist/data/expand-batch.js';
 import { openReport } from './report.mjs';
-import { torchPython } from './torch-env.mjs';
+import { torchPython } from './python-env.mjs';
 import { buildCase } from './training/case.mjs';
 import { trainFromDisk } from './training/from-disk.mjs';
 import { gemmPeak, stepFlops } from './training/gemm-peak.mjs';

@@ -1,16 +1,12 @@
 // The N-API surface, called by src/kernels/native-kernel.ts alone. It checks sizes again where a wrong one would read or
 // write outside a buffer.
-#include <node_api.h>
-
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
-#include <stdexcept>
-#include <string>
+#include <vector>
 
 #include "levels.hpp"
+#include "napi-values.hpp"
 #include "table.hpp"
 
 namespace {
@@ -24,90 +20,10 @@ struct KernelHandle {
   std::shared_ptr<Kernel> kernel;
 };
 
-// A JavaScript exception is pending already.
-struct Pending {};
-
-void check(napi_env env, napi_status status) {
-  if (status == napi_ok) return;
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (!pending) throw std::invalid_argument("wrong argument");
-  throw Pending();
-}
-
-// Runs a call's body; what it throws becomes a JavaScript exception.
-template <napi_value (*BODY)(napi_env, napi_value*), size_t COUNT>
-napi_value entry(napi_env env, napi_callback_info info) {
-  napi_value arguments[COUNT == 0 ? 1 : COUNT];
-  size_t count = COUNT;
-  try {
-    check(env, napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr));
-    if (count < COUNT) throw std::invalid_argument("too few arguments");
-    return BODY(env, arguments);
-  } catch (const Pending&) {
-  } catch (const std::bad_alloc&) {
-    napi_throw_error(env, "ERR_OUT_OF_MEMORY", "the native kernel ran out of memory");
-  } catch (const std::exception& error) {
-    napi_throw_error(env, "ERR_INVALID_ARG_VALUE", error.what());
-  }
-  return nullptr;
-}
-
-template <class T>
-struct View {
-  T* data;
-  size_t length;
-};
-
-template <class T>
-View<T> view(napi_env env, napi_value value, napi_typedarray_type expected) {
-  napi_typedarray_type type;
-  size_t length;
-  void* data;
-  check(env, napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr));
-  if (type != expected) throw std::invalid_argument("wrong typed array");
-  return {static_cast<T*>(data), length};
-}
-
-View<float> floats(napi_env env, napi_value value) { return view<float>(env, value, napi_float32_array); }
-View<double> doubles(napi_env env, napi_value value) { return view<double>(env, value, napi_float64_array); }
-
-double number(napi_env env, napi_value value) {
-  double result;
-  check(env, napi_get_value_double(env, value, &result));
-  return result;
-}
-
-uint64_t count(double value, double limit = 9007199254740991.0) {
-  if (!(value >= 0 && value <= limit && value == std::floor(value))) throw std::invalid_argument("a count is out of range");
-  return static_cast<uint64_t>(value);
-}
-
-napi_value makeNumber(napi_env env, double value) {
-  napi_value result;
-  check(env, napi_create_double(env, value, &result));
-  return result;
-}
-
-template <class T>
-T& handle(napi_env env, napi_value value) {
-  void* data;
-  check(env, napi_get_value_external(env, value, &data));
-  return *static_cast<T*>(data);
-}
-
 Table& tableOf(napi_env env, napi_value value) {
   TableHandle& it = handle<TableHandle>(env, value);
   if (!it.table) throw std::invalid_argument("the table is closed");
   return *it.table;
-}
-
-template <class T>
-napi_value external(napi_env env, std::unique_ptr<T> data) {
-  napi_value result;
-  check(env, napi_create_external(env, data.get(), [](napi_env, void* it, void*) { delete static_cast<T*>(it); }, nullptr, &result));
-  data.release();
-  return result;
 }
 
 // levels(): names of the SIMD levels that this processor runs, best first.
@@ -150,8 +66,24 @@ napi_value createTable(napi_env env, napi_value* arguments) {
 napi_value quantize(napi_env env, napi_value* arguments) {
   const uint64_t precision = count(number(env, arguments[1]), 2);
   if (precision == 0) throw std::invalid_argument("unknown precision");
+  const Table& table = tableOf(env, arguments[0]);
+  if (table.precision() != Precision::fp32) throw std::invalid_argument("the table is quantized already");
   auto result = std::make_unique<TableHandle>();
-  result->table = std::make_unique<Table>(tableOf(env, arguments[0]), static_cast<Precision>(precision));
+  result->table = std::make_unique<Table>(table, static_cast<Precision>(precision));
+  return external(env, std::move(result));
+}
+
+// mapTable(kernel, file, width, rows, precision, offset, scalesOffset): a descriptor, which may be closed afterwards; precision as
+// quantize, 0 fp32
+napi_value mapTable(napi_env env, napi_value* arguments) {
+  TableFile file{};
+  file.descriptor = static_cast<int>(count(number(env, arguments[1]), 2147483647.0));
+  file.precision = static_cast<Precision>(count(number(env, arguments[4]), 2));
+  file.offset = count(number(env, arguments[5]));
+  file.scalesOffset = count(number(env, arguments[6]));
+  auto result = std::make_unique<TableHandle>();
+  result->table = std::make_unique<Table>(handle<KernelHandle>(env, arguments[0]).kernel, static_cast<uint32_t>(count(number(env, arguments[2]), 65536)),
+                                          count(number(env, arguments[3]), 4294967295.0), file);
   return external(env, std::move(result));
 }
 
@@ -177,6 +109,31 @@ napi_value copyRows(napi_env env, napi_value* arguments) {
 constexpr size_t SLOT_FIELDS = 4;   // base, rows, offset, pooling
 constexpr size_t BLOCK_FIELDS = 3;  // slots, rows, stride
 
+Block readBlock(const double* fields) {
+  Block block{};
+  block.slotCount = static_cast<uint32_t>(count(fields[0], 65536));
+  block.rowCount = static_cast<uint32_t>(count(fields[1], 2147483647.0));
+  block.stride = count(fields[2], 4294967295.0);
+  return block;
+}
+
+void readSlot(const double* fields, Slot& slot) {
+  slot.base = count(fields[0]);
+  slot.rows = static_cast<uint32_t>(count(fields[1], 4294967295.0));
+  slot.offset = static_cast<uint32_t>(count(fields[2], 4294967295.0));
+  slot.pooling = static_cast<Pooling>(count(fields[3], 3));
+}
+
+// `bounds` is how many offsets it has.
+void checkSlot(const Table& table, const Block& block, const Slot& slot, size_t bounds) {
+  const bool single = slot.pooling == Pooling::single;
+  if (!single && bounds < size_t{block.rowCount} + 1) throw std::invalid_argument("a slot's offsets are too short");
+  if (single && slot.idCount < block.rowCount) throw std::invalid_argument("a slot's ids are too short");
+  if (slot.base + slot.rows > table.rows() || size_t{slot.offset} + table.width() > block.stride) {
+    throw std::invalid_argument("a slot does not fit its table or block");
+  }
+}
+
 // Reads blocks from `fields` (per block: BLOCK_FIELDS, then SLOT_FIELDS a slot) and flat lists of arrays.
 void readBlocks(napi_env env, const Table& table, napi_value fields, napi_value ids, napi_value offsets, napi_value arrays, bool gradients,
                 std::vector<Block>& blocks, std::vector<Slot>& slots) {
@@ -185,10 +142,7 @@ void readBlocks(napi_env env, const Table& table, napi_value fields, napi_value 
   uint32_t index = 0;
   for (size_t at = 0; at < all.length;) {
     if (at + BLOCK_FIELDS > all.length) throw std::invalid_argument("a block is cut short");
-    Block block{};
-    block.slotCount = static_cast<uint32_t>(count(all.data[at], 65536));
-    block.rowCount = static_cast<uint32_t>(count(all.data[at + 1], 2147483647.0));
-    block.stride = count(all.data[at + 2], 1e12);
+    Block block = readBlock(all.data + at);
     at += BLOCK_FIELDS;
     if (at + SLOT_FIELDS * block.slotCount > all.length) throw std::invalid_argument("a block is cut short");
     napi_value array;
@@ -200,26 +154,19 @@ void readBlocks(napi_env env, const Table& table, napi_value fields, napi_value 
     starts.push_back(slots.size());
     for (uint32_t s = 0; s < block.slotCount; ++s, ++index, at += SLOT_FIELDS) {
       Slot slot{};
-      slot.base = count(all.data[at]);
-      slot.rows = static_cast<uint32_t>(count(all.data[at + 1], 4294967295.0));
-      slot.offset = static_cast<uint32_t>(count(all.data[at + 2], 4294967295.0));
-      slot.pooling = static_cast<Pooling>(count(all.data[at + 3], 3));
+      readSlot(all.data + at, slot);
       napi_value element;
       check(env, napi_get_element(env, ids, index, &element));
       const View<int32_t> values32 = view<int32_t>(env, element, napi_int32_array);
       slot.ids = values32.data;
       slot.idCount = values32.length;
+      View<int32_t> bounds{};
       if (slot.pooling != Pooling::single) {
         check(env, napi_get_element(env, offsets, index, &element));
-        const View<int32_t> bounds = view<int32_t>(env, element, napi_int32_array);
-        if (bounds.length < size_t{block.rowCount} + 1) throw std::invalid_argument("a slot's offsets are too short");
+        bounds = view<int32_t>(env, element, napi_int32_array);
         slot.offsets = bounds.data;
-      } else if (slot.idCount < block.rowCount) {
-        throw std::invalid_argument("a slot's ids are too short");
       }
-      if (slot.base + slot.rows > table.rows() || size_t{slot.offset} + table.width() > block.stride) {
-        throw std::invalid_argument("a slot does not fit its table or block");
-      }
+      checkSlot(table, block, slot, bounds.length);
       slots.push_back(slot);
     }
     blocks.push_back(block);
@@ -243,6 +190,40 @@ napi_value lookup(napi_env env, napi_value* arguments) {
   std::vector<Slot> slots;
   readBlocks(env, table, arguments[1], arguments[2], arguments[3], arguments[4], false, blocks, slots);
   for (const Block& block : blocks) if (const auto fault = table.lookup(block)) return makeFault(env, *fault);
+  return nullptr;
+}
+
+constexpr size_t FEW_FIELDS = 6;  // base, rows, offset, pooling, ids, offsets
+
+// lookupFew(table, fields, values, out): the same for one block whose ids and offsets are all in one array, which takes a few
+// calls of N-API instead of some for each slot. Fields: BLOCK_FIELDS, then FEW_FIELDS a slot: `values` has that many ids of it
+// next, then that many offsets.
+napi_value lookupFew(napi_env env, napi_value* arguments) {
+  Table& table = tableOf(env, arguments[0]);
+  const View<double> fields = doubles(env, arguments[1]);
+  const View<int32_t> values = view<int32_t>(env, arguments[2], napi_int32_array);
+  const View<float> out = floats(env, arguments[3]);
+  if (fields.length < BLOCK_FIELDS) throw std::invalid_argument("a block is cut short");
+  Block block = readBlock(fields.data);
+  block.out = out.data;
+  if (fields.length < BLOCK_FIELDS + FEW_FIELDS * block.slotCount) throw std::invalid_argument("a block is cut short");
+  if (block.slotCount > 0 && out.length < block.rowCount * block.stride) throw std::invalid_argument("a block's array is too short");
+  std::vector<Slot> slots(block.slotCount);
+  const double* field = fields.data + BLOCK_FIELDS;
+  size_t at = 0;
+  for (Slot& slot : slots) {
+    readSlot(field, slot);
+    slot.idCount = count(field[4], 2147483647.0);
+    const size_t bounds = count(field[5], 2147483647.0);
+    if (at + slot.idCount + bounds > values.length) throw std::invalid_argument("a slot's ids are cut short");
+    slot.ids = values.data + at;
+    if (slot.pooling != Pooling::single) slot.offsets = slot.ids + slot.idCount;
+    checkSlot(table, block, slot, bounds);
+    at += slot.idCount + bounds;
+    field += FEW_FIELDS;
+  }
+  block.slots = slots.data();
+  if (const auto fault = table.lookup(block)) return makeFault(env, *fault);
   return nullptr;
 }
 
@@ -305,14 +286,6 @@ napi_value adam(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
-template <napi_value (*BODY)(napi_env, napi_value*), size_t COUNT>
-void define(napi_env env, napi_value exports, const char* name) {
-  napi_value function;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, entry<BODY, COUNT>, nullptr, &function) == napi_ok) {
-    napi_set_named_property(env, exports, name, function);
-  }
-}
-
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -320,10 +293,12 @@ NAPI_MODULE_INIT() {
   define<createKernel, 2>(env, exports, "createKernel");
   define<createTable, 4>(env, exports, "createTable");
   define<quantize, 2>(env, exports, "quantize");
+  define<mapTable, 7>(env, exports, "mapTable");
   define<closeTable, 1>(env, exports, "closeTable");
   define<copyRows<false>, 4>(env, exports, "readRows");
   define<copyRows<true>, 4>(env, exports, "writeRows");
   define<lookup, 5>(env, exports, "lookup");
+  define<lookupFew, 4>(env, exports, "lookupFew");
   define<update, 6>(env, exports, "update");
   define<norm, 2>(env, exports, "squaredNorm");
   define<adam, 6>(env, exports, "denseAdam");

@@ -6,13 +6,7 @@
 #include <new>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ONEFOLD_WATCHED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ONEFOLD_WATCHED 1
-#endif
-#endif
+#include "watched.hpp"
 
 namespace onefold {
 namespace {
@@ -23,7 +17,6 @@ size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * u
 HugeMemory::HugeMemory(size_t bytes) {
   if (bytes == 0) return;
 #ifdef ONEFOLD_WATCHED
-  // Mapped pages have no guards that the sanitizer knows of; the heap has.
   data_ = std::calloc(bytes, 1);
   if (!data_) throw std::bad_alloc();
   bytes_ = bytes;

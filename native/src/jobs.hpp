@@ -10,12 +10,14 @@ enum class Pooling : uint8_t { single, sum, mean, max };
 enum class Precision : uint8_t { fp32, fp16, int8 };
 enum class OptimizerType : uint8_t { none, adagrad, adam, sgd };
 
-// The rows of a table, however they are stored. int8 rows end in their scale and lowest weight (two floats).
+// The rows of a table, however they are stored. int8 rows have a scale and a lowest weight (two floats): each ends in its own,
+// or `scales` has those of all rows.
 struct Rows {
-  uint8_t* data;
+  const uint8_t* data;
   size_t rowBytes;
   uint32_t width;
   Precision precision;
+  const float* scales;  // null where there are none apart
 };
 
 // An fp32 table with its optimizer's state: `first` holds Adagrad's accumulators or Adam's first moments.

@@ -6,31 +6,33 @@
 namespace {
 using namespace onefold;
 
+// Where a row is whose bytes are all together.
+struct WholeRow {
+  using Place = const uint8_t*;
+  static Place at(const Rows& table, uint64_t row) { return table.data + row * table.rowBytes; }
+  static void prefetch(Place row, size_t bytes) { prefetchBytes(row, bytes); }
+};
+
 // How rows of each precision are read: element d, and LANES elements from d. WIDTH 0: known only at run time.
-struct Fp32Row {
+struct Fp32Row : WholeRow {
   static constexpr size_t bytes(size_t width) { return 4 * width; }
   const float* from;
-  explicit Fp32Row(const uint8_t* row, uint32_t) : from((const float*)row) {}
+  explicit Fp32Row(Place row, uint32_t) : from((const float*)row) {}
   Vec vec(uint32_t d) const { return load(from + d); }
   float one(uint32_t d) const { return from[d]; }
 };
 
-struct Fp16Row {
+struct Fp16Row : WholeRow {
   static constexpr size_t bytes(size_t width) { return 2 * width; }
   const uint16_t* from;
-  explicit Fp16Row(const uint8_t* row, uint32_t) : from((const uint16_t*)row) {}
+  explicit Fp16Row(Place row, uint32_t) : from((const uint16_t*)row) {}
   Vec vec(uint32_t d) const { return loadHalves(from + d); }
   float one(uint32_t d) const { return fromHalf(from[d]); }
 };
 
-struct Int8Row {
-  static constexpr size_t bytes(size_t width) { return width + 8; }
+struct ScaledBytes {
   const uint8_t* from;
   float scale, lowest;
-  explicit Int8Row(const uint8_t* row, uint32_t width) : from(row) {
-    __builtin_memcpy(&scale, row + width, 4);
-    __builtin_memcpy(&lowest, row + width + 4, 4);
-  }
   Vec vec(uint32_t d) const { return loadBytes(from + d) * scale + lowest; }
   float one(uint32_t d) const {
     const float scaled = (float)from[d] * scale;
@@ -38,8 +40,32 @@ struct Int8Row {
   }
 };
 
+struct Int8Row : WholeRow, ScaledBytes {
+  static constexpr size_t bytes(size_t width) { return width + 8; }
+  explicit Int8Row(Place row, uint32_t width) {
+    from = row;
+    __builtin_memcpy(&scale, row + width, 4);
+    __builtin_memcpy(&lowest, row + width + 4, 4);
+  }
+};
+
+// A row of bytes whose scale and lowest weight are elsewhere.
+struct SplitInt8Row : ScaledBytes {
+  struct Place {
+    const uint8_t* codes;
+    const float* scales;
+  };
+  static Place at(const Rows& table, uint64_t row) { return {table.data + row * table.rowBytes, table.scales + 2 * row}; }
+  static void prefetch(Place row, size_t bytes) {
+    prefetchBytes(row.codes, bytes);
+    prefetchBytes(row.scales, 8);
+  }
+  static constexpr size_t bytes(size_t width) { return width; }
+  explicit SplitInt8Row(Place row, uint32_t) : ScaledBytes{row.codes, row.scales[0], row.scales[1]} {}
+};
+
 template <class Row, uint32_t WIDTH>
-inline void copyRow(const uint8_t* row, float* to, uint32_t anyWidth) {
+inline void copyRow(typename Row::Place row, float* to, uint32_t anyWidth) {
   const uint32_t width = WIDTH ? WIDTH : anyWidth;
   const Row source(row, width);
   uint32_t d = 0;
@@ -48,7 +74,7 @@ inline void copyRow(const uint8_t* row, float* to, uint32_t anyWidth) {
 }
 
 template <class Row, uint32_t WIDTH>
-inline void addRow(const uint8_t* row, float* to, uint32_t anyWidth) {
+inline void addRow(typename Row::Place row, float* to, uint32_t anyWidth) {
   const uint32_t width = WIDTH ? WIDTH : anyWidth;
   const Row source(row, width);
   uint32_t d = 0;
@@ -57,7 +83,7 @@ inline void addRow(const uint8_t* row, float* to, uint32_t anyWidth) {
 }
 
 template <class Row, uint32_t WIDTH>
-inline void maxRow(const uint8_t* row, float* to, uint32_t anyWidth) {
+inline void maxRow(typename Row::Place row, float* to, uint32_t anyWidth) {
   const uint32_t width = WIDTH ? WIDTH : anyWidth;
   const Row source(row, width);
   for (uint32_t d = 0; d < width; ++d) {
@@ -70,12 +96,13 @@ inline void maxRow(const uint8_t* row, float* to, uint32_t anyWidth) {
 constexpr uint32_t LOOK_AHEAD = 12;
 
 template <class Row, uint32_t WIDTH>
-inline void prefetchRow(const Rows& table, const uint8_t* row) {
-  prefetchBytes(row, WIDTH ? Row::bytes(WIDTH) : table.rowBytes);
+inline void prefetchRow(const Rows& table, typename Row::Place row) {
+  Row::prefetch(row, WIDTH ? Row::bytes(WIDTH) : table.rowBytes);
 }
 
-inline const uint8_t* rowAt(const Rows& table, const Slot& slot, int32_t id) {
-  return table.data + (slot.base + (uint32_t)id) * table.rowBytes;
+template <class Row>
+inline typename Row::Place rowAt(const Rows& table, const Slot& slot, int32_t id) {
+  return Row::at(table, slot.base + (uint32_t)id);
 }
 
 // One list into one place. Its entries go on in the next row's list, so that a look ahead may simply run on.
@@ -89,8 +116,8 @@ inline void poolList(const Rows& table, const Slot& slot, uint32_t row, int32_t 
     return;
   }
   for (int32_t i = first; i < end; ++i) {
-    if (stop - i > (int32_t)LOOK_AHEAD) prefetchRow<Row, WIDTH>(table, rowAt(table, slot, slot.ids[i + LOOK_AHEAD]));
-    const uint8_t* const from = rowAt(table, slot, slot.ids[i]);
+    if (stop - i > (int32_t)LOOK_AHEAD) prefetchRow<Row, WIDTH>(table, rowAt<Row>(table, slot, slot.ids[i + LOOK_AHEAD]));
+    const typename Row::Place from = rowAt<Row>(table, slot, slot.ids[i]);
     if (i == first) copyRow<Row, WIDTH>(from, to, width);
     else if (slot.pooling == Pooling::max) maxRow<Row, WIDTH>(from, to, width);
     else addRow<Row, WIDTH>(from, to, width);
@@ -102,8 +129,9 @@ inline void poolList(const Rows& table, const Slot& slot, uint32_t row, int32_t 
 }
 
 // A lookup whose row is being fetched.
+template <class Row>
 struct PendingLookup {
-  const uint8_t* from;
+  typename Row::Place from;
   float* to;
 };
 
@@ -111,7 +139,7 @@ struct PendingLookup {
 // the lookup leaves it: memory gets one request a copy, never a burst.
 template <class Row, uint32_t WIDTH>
 void lookupRows(const Rows& table, const Block& block, uint32_t firstRow, uint32_t endRow) {
-  PendingLookup ring[RING];
+  PendingLookup<Row> ring[RING];
   uint32_t joined = 0;
   float* start = block.out + (size_t)firstRow * block.stride;
   for (uint32_t row = firstRow; row < endRow; ++row, start += block.stride) {
@@ -121,9 +149,9 @@ void lookupRows(const Rows& table, const Block& block, uint32_t firstRow, uint32
         poolList<Row, WIDTH>(table, slot, row, slot.offsets[endRow], start + slot.offset);
         continue;
       }
-      const uint8_t* const from = rowAt(table, slot, slot.ids[row]);
+      const typename Row::Place from = rowAt<Row>(table, slot, slot.ids[row]);
       prefetchRow<Row, WIDTH>(table, from);
-      PendingLookup& place = ring[joined % RING];
+      PendingLookup<Row>& place = ring[joined % RING];
       if (joined >= RING) copyRow<Row, WIDTH>(place.from, place.to, table.width);
       place = {from, start + slot.offset};
       ++joined;
@@ -147,7 +175,7 @@ void lookup(const Rows& table, const Block& block, uint32_t firstRow, uint32_t e
   switch (table.precision) {
     case Precision::fp32: return lookupWidth<Fp32Row>(table, block, firstRow, endRow);
     case Precision::fp16: return lookupWidth<Fp16Row>(table, block, firstRow, endRow);
-    case Precision::int8: return lookupWidth<Int8Row>(table, block, firstRow, endRow);
+    case Precision::int8: return table.scales ? lookupWidth<SplitInt8Row>(table, block, firstRow, endRow) : lookupWidth<Int8Row>(table, block, firstRow, endRow);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 
 #include "half.hpp"
 #include "update-scratch.hpp"
@@ -51,7 +52,7 @@ Table::Table(std::shared_ptr<Kernel> kernel, uint32_t width, uint64_t rows, Opti
   add(width);
   if (optimizer == OptimizerType::adagrad) add(1);
   if (optimizer == OptimizerType::adam) add(width), add(width);
-  rows_ = {static_cast<uint8_t*>(parts_[0].memory.data()), width * sizeof(float), width, Precision::fp32};
+  rows_ = {static_cast<uint8_t*>(parts_[0].memory.data()), width * sizeof(float), width, Precision::fp32, nullptr};
 }
 
 Table::Table(const Table& table, Precision precision)
@@ -60,17 +61,28 @@ Table::Table(const Table& table, Precision precision)
   const size_t rowBytes = precision == Precision::fp16 ? 2 * width : width + 8;
   // The last row may be read a vector at a time only within the row, so no padding is needed.
   parts_.push_back({HugeMemory(rowCount_ * rowBytes), width});
-  rows_ = {static_cast<uint8_t*>(parts_[0].memory.data()), rowBytes, width, precision};
+  uint8_t* const data = static_cast<uint8_t*>(parts_[0].memory.data());
+  rows_ = {data, rowBytes, width, precision, nullptr};
   const float* const weights = reinterpret_cast<const float*>(table.rows_.data);
   constexpr uint64_t PIECE = 4096;
   kernel_->pool.run((rowCount_ + PIECE - 1) / PIECE, [&](size_t task, unsigned) {
     for (uint64_t row = task * PIECE; row < std::min(rowCount_, (task + 1) * PIECE); ++row) {
       const float* const from = weights + row * width;
-      uint8_t* const to = rows_.data + row * rowBytes;
+      uint8_t* const to = data + row * rowBytes;
       if (precision == Precision::int8) encodeBytes(from, width, to);
       else for (uint32_t d = 0; d < width; ++d) reinterpret_cast<uint16_t*>(to)[d] = toHalf(from[d]);
     }
   });
+}
+
+Table::Table(std::shared_ptr<Kernel> kernel, uint32_t width, uint64_t rows, const TableFile& file)
+    : kernel_(std::move(kernel)), rowCount_(rows), optimizer_(OptimizerType::none) {
+  const size_t weightBytes = file.precision == Precision::fp32 ? 4 : file.precision == Precision::fp16 ? 2 : 1;
+  const bool scaled = file.precision == Precision::int8;
+  if (file.offset % weightBytes != 0 || (scaled && file.scalesOffset % sizeof(float) != 0)) throw std::invalid_argument("rows are not aligned");
+  rowsMap_ = FileMap(file.descriptor, file.offset, rows * width * weightBytes);
+  if (scaled) scalesMap_ = FileMap(file.descriptor, file.scalesOffset, rows * 2 * sizeof(float));
+  rows_ = {rowsMap_.data(), width * weightBytes, width, file.precision, reinterpret_cast<const float*>(scalesMap_.data())};
 }
 
 Table::~Table() = default;
@@ -83,6 +95,7 @@ std::optional<Fault> checkIds(Kernel& kernel, const Block* blocks, size_t blockC
     uint32_t rows;
   };
   std::vector<Check> checks;
+  size_t total = 0;
   std::optional<Fault> fault;
   for (uint32_t b = 0; b < blockCount && !fault; ++b) {
     for (uint32_t s = 0; s < blocks[b].slotCount && !fault; ++s) {
@@ -100,14 +113,18 @@ std::optional<Fault> checkIds(Kernel& kernel, const Block* blocks, size_t blockC
         first = static_cast<size_t>(offsets[0]);
         end = static_cast<size_t>(offsets[blocks[b].rowCount]);
       }
+      total += end - first;
       for (; first < end; first += CHECK_CHUNK) checks.push_back({&slot, b, s, first, std::min(CHECK_CHUNK, end - first), slot.rows});
     }
   }
   std::vector<uint8_t> bad(checks.size());
-  kernel.pool.run(checks.size(), [&](size_t task, unsigned) {
+  const auto run = [&](size_t task, unsigned) {
     const Check& check = checks[task];
     bad[task] = !kernel.level.idsInside(check.slot->ids + check.first, check.count, check.rows);
-  });
+  };
+  // A few ids are checked before a thread wakes.
+  if (total <= CHECK_CHUNK) for (size_t task = 0; task < checks.size(); ++task) run(task, 0);
+  else kernel.pool.run(checks.size(), run);
   for (size_t i = 0; i < checks.size(); ++i) {
     if (!bad[i]) continue;
     const Check& check = checks[i];

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "file-map.hpp"
 #include "huge-memory.hpp"
 #include "jobs.hpp"
 #include "thread-pool.hpp"
@@ -27,6 +28,13 @@ struct Part {
   uint32_t width;
 };
 
+// Rows in a file: offsets are those of the first row, and of its scale where rows are int8.
+struct TableFile {
+  int descriptor;
+  Precision precision;
+  uint64_t offset, scalesOffset;
+};
+
 class UpdateScratch;
 
 class Table {
@@ -34,6 +42,8 @@ class Table {
   Table(std::shared_ptr<Kernel> kernel, uint32_t width, uint64_t rows, OptimizerType optimizer);
   // A copy in reduced precision.
   Table(const Table& table, Precision precision);
+  // Rows of a file; throws as FileMap does.
+  Table(std::shared_ptr<Kernel> kernel, uint32_t width, uint64_t rows, const TableFile& file);
   ~Table();
 
   // Returns what is wrong with the ids; `out` is untouched then.
@@ -44,7 +54,7 @@ class Table {
   Part* part(size_t index) { return index < parts_.size() ? &parts_[index] : nullptr; }
   uint32_t width() const { return rows_.width; }
   uint64_t rows() const { return rowCount_; }
-  size_t rowBytes() const { return rows_.rowBytes; }
+  Precision precision() const { return rows_.precision; }
   OptimizerType optimizer() const { return optimizer_; }
 
  private:
@@ -52,6 +62,7 @@ class Table {
   uint64_t rowCount_;
   OptimizerType optimizer_;
   std::vector<Part> parts_;
+  FileMap rowsMap_, scalesMap_;
   Rows rows_;
   std::unique_ptr<UpdateScratch> scratch_;
 };

@@ -129,6 +129,18 @@ export interface EmbeddingTable extends LookupTable {
   writeRows(part: TablePart['name'], first: number, values: Float32Array): void;
 }
 
+/** Rows of a fused table in a file, little endian, as exports store them. */
+export interface TableFile {
+  readonly path: string;
+  /** Bytes before its first row: a multiple of a weight's. */
+  readonly offset: number;
+  readonly width: number;
+  readonly rows: number;
+  readonly precision: 'fp32' | QuantizedPrecision;
+  /** int8: bytes before the first row's scale and lowest weight, float32 `[rows, 2]`; a multiple of 4. */
+  readonly scalesOffset?: number;
+}
+
 /** How a {@link QuantizedTable} stores a weight: half precision, or 8 bits with a scale and an offset per row. */
 export type QuantizedPrecision = 'fp16' | 'int8';
 
@@ -166,6 +178,14 @@ export interface EmbeddingKernel {
 
   /** A copy of a table's weights in reduced precision. */
   quantize(table: EmbeddingTable, precision: QuantizedPrecision): QuantizedTable;
+
+  /**
+   * Rows of a file, for reading only. The native kernel maps them: opening reads nothing, and processes share what is in memory.
+   * The file may be renamed or deleted meanwhile, but must not be cut short: the system ends a process that reads what is gone.
+   *
+   * @throws KernelUseError when the file is not there or ends before the rows, or their place is not aligned
+   */
+  mapTable(file: TableFile): LookupTable;
 
   /** Sum of squares in double precision, in an order that depends on the length alone. */
   squaredNorm(values: Float32Array): number;

@@ -20,6 +20,7 @@ export interface NativeAddon {
   createKernel(threads: number, level: string): KernelHandle;
   createTable(kernel: KernelHandle, width: number, rows: number, optimizer: number): TableHandle;
   quantize(table: TableHandle, precision: number): TableHandle;
+  mapTable(kernel: KernelHandle, file: number, width: number, rows: number, precision: number, offset: number, scalesOffset: number): TableHandle;
   closeTable(table: TableHandle): void;
   readRows(table: TableHandle, part: number, first: number, values: Float32Array): void;
   writeRows(table: TableHandle, part: number, first: number, values: Float32Array): void;
@@ -30,6 +31,7 @@ export interface NativeAddon {
     offsets: readonly (Int32Array | undefined)[],
     outs: readonly Float32Array[],
   ): Fault | undefined;
+  lookupFew(table: TableHandle, fields: Float64Array, values: Int32Array, out: Float32Array): Fault | undefined;
   update(
     table: TableHandle,
     fields: Float64Array,

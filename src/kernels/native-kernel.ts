@@ -1,43 +1,18 @@
+import { closeSync } from 'node:fs';
 import { checkDense, checkRange, checkShapes, checkTableSize, checkUpdate, offsetsError, rowOfEntry } from './check-block.js';
 import type {
-  BlockGradient, DenseAdamStep, EmbeddingKernel, EmbeddingTable, QuantizedPrecision, QuantizedTable, RowOptimizer, SlotIds, SlotPooling,
-  TableOptimizer, TablePart,
+  BlockGradient, DenseAdamStep, EmbeddingKernel, EmbeddingTable, LookupTable, QuantizedPrecision, QuantizedTable, RowOptimizer, SlotIds,
+  TableFile, TableOptimizer, TablePart,
 } from './embedding-kernel.js';
 import { KernelError, KernelUseError } from './kernel-error.js';
 import { loadAddon, type Fault, type KernelHandle, type NativeAddon, type TableHandle } from './native-addon.js';
+import { packBlocks, packFew, type BlockArrays } from './pack-blocks.js';
+import { openTableFile } from './table-file.js';
 import { partsOf } from './table-parts.js';
 
 /** Codes of the addon's enumerations. */
-const POOLINGS: Readonly<Record<SlotPooling, number>> = { single: 0, sum: 1, mean: 2, max: 3 };
 const OPTIMIZERS: Readonly<Record<TableOptimizer, number>> = { adagrad: 1, adam: 2, sgd: 3 };
-const PRECISIONS: Readonly<Record<QuantizedPrecision, number>> = { fp16: 1, int8: 2 };
-
-interface BlockArrays {
-  readonly slots: readonly SlotIds[];
-  readonly rowCount: number;
-  readonly stride: number;
-}
-
-/** Blocks as the addon reads them: numbers in one array, and the arrays of all slots in a row. */
-const packBlocks = (blocks: readonly BlockArrays[]) => {
-  const slots = blocks.flatMap((block) => block.slots);
-  const fields = new Float64Array(3 * blocks.length + 4 * slots.length);
-  let at = 0;
-  for (const block of blocks) {
-    fields[at] = block.slots.length;
-    fields[at + 1] = block.rowCount;
-    fields[at + 2] = block.stride;
-    at += 3;
-    for (const slot of block.slots) {
-      fields[at] = slot.base;
-      fields[at + 1] = slot.rows;
-      fields[at + 2] = slot.offset;
-      fields[at + 3] = POOLINGS[slot.pooling];
-      at += 4;
-    }
-  }
-  return { fields, ids: slots.map((slot) => slot.values), offsets: slots.map((slot) => slot.offsets) };
-};
+const PRECISIONS: Readonly<Record<TableFile['precision'], number>> = { fp32: 0, fp16: 1, int8: 2 };
 
 const throwFault = (blocks: readonly BlockArrays[], [block, index, badOffsets, position]: Fault): never => {
   const slot = blocks[block]!.slots[index]!;
@@ -61,7 +36,7 @@ const packOptimizer = (optimizer: RowOptimizer): Float64Array => {
   );
 };
 
-/** What both kinds of table share: a handle that is closed once, and lookups. */
+/** What all tables share: a handle that is closed once, and lookups. */
 class NativeRows {
   readonly width: number;
   readonly rows: number;
@@ -83,16 +58,22 @@ class NativeRows {
   lookup(slots: readonly SlotIds[], rowCount: number, out: Float32Array, stride: number): void {
     const { handle } = this;
     checkShapes(this, slots, rowCount, out, stride, 'out');
-    const blocks = [{ slots, rowCount, stride }];
-    const { fields, ids, offsets } = packBlocks(blocks);
-    const fault = this.addon.lookup(handle, fields, ids, offsets, [out]);
-    if (fault !== undefined) throwFault(blocks, fault);
+    const block = { slots, rowCount, stride };
+    const fault = this.#lookup(handle, block, out);
+    if (fault !== undefined) throwFault([block], fault);
   }
 
   close(): void {
     if (this.#handle === undefined) return;
     this.addon.closeTable(this.#handle);
     this.#handle = undefined;
+  }
+
+  #lookup(handle: TableHandle, block: BlockArrays, out: Float32Array): Fault | undefined {
+    const few = packFew(block);
+    if (few !== undefined) return this.addon.lookupFew(handle, few.fields, few.values, out);
+    const { fields, ids, offsets } = packBlocks([block]);
+    return this.addon.lookup(handle, fields, ids, offsets, [out]);
   }
 }
 
@@ -142,6 +123,17 @@ class NativeQuantizedTable extends NativeRows implements QuantizedTable {
   }
 }
 
+const mapTable = (addon: NativeAddon, kernel: KernelHandle, file: TableFile): LookupTable => {
+  const { width, rows, precision, offset, scalesOffset = 0 } = file;
+  const descriptor = openTableFile(file);
+  try {
+    return new NativeRows(addon, width, rows, addon.mapTable(kernel, descriptor, width, rows, PRECISIONS[precision], offset, scalesOffset));
+  } finally {
+    // A mapping outlives the descriptor it was made with.
+    closeSync(descriptor);
+  }
+};
+
 /** Settings of {@link createNativeKernel}. */
 export interface NativeKernelOptions {
   /** Threads of each call, the caller's included. Results do not depend on it. */
@@ -169,6 +161,7 @@ export const createNativeKernel = ({ threads, level, addon = loadAddon() }: Nati
       if (table instanceof NativeTable) return table.quantize(precision);
       throw new KernelUseError('the native kernel quantizes its own tables alone');
     },
+    mapTable: (file) => mapTable(addon, kernel, file),
     squaredNorm: (values) => addon.squaredNorm(kernel, values),
     denseAdam: (parameter, first, second, gradient, step: DenseAdamStep) => {
       checkDense(parameter, first, second, gradient);

@@ -1,8 +1,9 @@
 import { checkIds, checkShapes } from './check-block.js';
-import type { EmbeddingTable, QuantizedPrecision, QuantizedTable, SlotIds } from './embedding-kernel.js';
+import type { EmbeddingTable, LookupTable, QuantizedPrecision, QuantizedTable, SlotIds, TableFile } from './embedding-kernel.js';
 import { fromHalf, toHalf } from './half-precision.js';
 import { KernelUseError } from './kernel-error.js';
 import { lookupSlot, type RowSource } from './pooled-lookup.js';
+import { readTableFile } from './table-file.js';
 
 /** Rows read from a table at a time. */
 const PIECE = 4096;
@@ -17,9 +18,9 @@ class HalfRows implements EncodedRows {
   readonly floats: Float32Array;
   readonly #codes: Uint16Array;
 
-  constructor(width: number, rows: number) {
+  constructor(width: number, codes: Uint16Array) {
     this.floats = new Float32Array(width);
-    this.#codes = new Uint16Array(width * rows);
+    this.#codes = codes;
   }
 
   get bytes(): number {
@@ -69,10 +70,10 @@ class ByteRows implements EncodedRows {
   /** Scale and lowest weight of each row. */
   readonly #scales: Float32Array;
 
-  constructor(width: number, rows: number) {
+  constructor(width: number, codes: Uint8Array, scales: Float32Array) {
     this.floats = new Float32Array(width);
-    this.#codes = new Uint8Array(width * rows);
-    this.#scales = new Float32Array(2 * rows);
+    this.#codes = codes;
+    this.#scales = scales;
   }
 
   get bytes(): number {
@@ -93,26 +94,15 @@ class ByteRows implements EncodedRows {
   }
 }
 
-class TypeScriptQuantizedTable implements QuantizedTable {
+/** Rows that are read from a source. */
+class SourcedTable implements LookupTable {
   readonly width: number;
   readonly rows: number;
-  readonly precision: QuantizedPrecision;
-  readonly bytes: number;
-  #source: EncodedRows | undefined;
+  #source: RowSource | undefined;
 
-  constructor(table: EmbeddingTable, precision: QuantizedPrecision) {
-    const { width, rows } = table;
-    const source = precision === 'fp16' ? new HalfRows(width, rows) : new ByteRows(width, rows);
-    const piece = new Float32Array(Math.min(rows, PIECE) * width);
-    for (let first = 0; first < rows; first += PIECE) {
-      const count = Math.min(PIECE, rows - first);
-      table.readRows('weights', first, piece.subarray(0, count * width));
-      for (let i = 0; i < count; i += 1) source.encode(first + i, piece, i * width);
-    }
+  constructor(width: number, rows: number, source: RowSource) {
     this.width = width;
     this.rows = rows;
-    this.precision = precision;
-    this.bytes = source.bytes;
     this.#source = source;
   }
 
@@ -128,6 +118,37 @@ class TypeScriptQuantizedTable implements QuantizedTable {
   }
 }
 
+class TypeScriptQuantizedTable extends SourcedTable implements QuantizedTable {
+  readonly precision: QuantizedPrecision;
+  readonly bytes: number;
+
+  constructor(table: EmbeddingTable, precision: QuantizedPrecision) {
+    const { width, rows } = table;
+    const source = precision === 'fp16' ? new HalfRows(width, new Uint16Array(width * rows)) : new ByteRows(width, new Uint8Array(width * rows), new Float32Array(2 * rows));
+    const piece = new Float32Array(Math.min(rows, PIECE) * width);
+    for (let first = 0; first < rows; first += PIECE) {
+      const count = Math.min(PIECE, rows - first);
+      table.readRows('weights', first, piece.subarray(0, count * width));
+      for (let i = 0; i < count; i += 1) source.encode(first + i, piece, i * width);
+    }
+    super(width, rows, source);
+    this.precision = precision;
+    this.bytes = source.bytes;
+  }
+}
+
 /** A copy of a table's weights in reduced precision: halves are rounded to the nearest, bytes to the nearest of 256 levels. */
 export const quantizeTable = (table: EmbeddingTable, precision: QuantizedPrecision): QuantizedTable =>
   new TypeScriptQuantizedTable(table, precision);
+
+/** A table out of a file, in memory. */
+export const readTable = (file: TableFile): LookupTable => {
+  const { width, rows, precision } = file;
+  const { weights, scales } = readTableFile(file);
+  const sources: Readonly<Record<TableFile['precision'], () => RowSource>> = {
+    fp32: () => ({ floats: new Float32Array(weights), start: (row) => row * width }),
+    fp16: () => new HalfRows(width, new Uint16Array(weights)),
+    int8: () => new ByteRows(width, new Uint8Array(weights), scales),
+  };
+  return new SourcedTable(width, rows, sources[precision]());
+};

@@ -6,7 +6,7 @@ import type {
 import { GradientRows } from './gradient-rows.js';
 import { KernelUseError } from './kernel-error.js';
 import { lookupSlot, type RowSource } from './pooled-lookup.js';
-import { quantizeTable } from './quantized-table.js';
+import { quantizeTable, readTable } from './quantized-table.js';
 import { applyRowOptimizer, type PartArrays } from './row-optimizers.js';
 import { squaredNorm } from './squared-norm.js';
 import { partsOf } from './table-parts.js';
@@ -95,6 +95,7 @@ export const typescriptKernel: EmbeddingKernel = {
   name: 'typescript',
   createTable: (width, rows, options) => new TypeScriptTable(width, rows, options?.optimizer),
   quantize: quantizeTable,
+  mapTable: readTable,
   squaredNorm,
   denseAdam,
 };
