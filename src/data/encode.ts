@@ -37,6 +37,9 @@ export interface Encoder {
 
 type Present = (row: number) => boolean;
 
+const always: Present = () => true;
+const never: Present = () => false;
+
 /** Name of the raw column that feeds an encoded column: its own, or the event times for `time_gap` fields. */
 export const rawColumnName = (state: ColumnState, set: EncoderSet): string => {
   const table = 'table' in state ? set.tables.find((candidate) => candidate.name === state.table) : undefined;
@@ -151,9 +154,15 @@ const encodeVector = (state: ColumnState & { kind: 'vector' }, raw: RawColumn | 
         fix: 'correct the row, or the size declared in the config',
       });
     }
-    let complete = true;
-    for (let k = 0; k < size; k += 1) complete &&= Number.isFinite(read(from + k));
-    for (let k = 0; complete && k < size; k += 1) values[row * size + k] = read(from + k);
+    const at = row * size;
+    for (let k = 0; k < size; k += 1) {
+      const value = read(from + k);
+      if (!Number.isFinite(value)) {
+        values.fill(NaN, at, at + size);
+        break;
+      }
+      values[at + k] = value;
+    }
   }
   return { kind: 'vector', size, values };
 };
@@ -167,13 +176,14 @@ export const createEncoder = (set: EncoderSet): Encoder => {
     if (found === undefined) throw new TypeError(`the encoder set has no table "${name}"`);
     return found;
   };
+  /** By column: which surfaces have it. */
+  const presence = new Map(set.columns.map((state) => [state, Uint8Array.from(set.surfaces, (surface) => (state.surfaces.includes(surface) ? 1 : 0))]));
+  const numberEncodings = new Map(set.columns.flatMap((state) => (state.kind === 'number' ? [[state, createNumberEncoding(state.encoding)] as const] : [])));
+  const sides = { request: set.columns.filter(({ side }) => side === 'request'), candidate: set.columns.filter(({ side }) => side === 'candidate') };
   const presenceOf = (state: ColumnState, { surfaces }: EncodeContext): Present => {
-    const has = Uint8Array.from(set.surfaces, (surface) => (state.surfaces.includes(surface) ? 1 : 0));
-    if (typeof surfaces === 'number') {
-      const all = has[surfaces] === 1;
-      return () => all;
-    }
-    if (has.every((value) => value === 1)) return () => true;
+    const has = presence.get(state)!;
+    if (typeof surfaces === 'number') return has[surfaces] === 1 ? always : never;
+    if (has.every((value) => value === 1)) return always;
     return (row) => has[surfaces[row]!] === 1;
   };
 
@@ -193,7 +203,7 @@ export const createEncoder = (set: EncoderSet): Encoder => {
         return encodeIds(state, raw, rowCount, present, table, rows, context.requestTimes);
       }
       case 'number': {
-        const encode = createNumberEncoding(state.encoding);
+        const encode = numberEncodings.get(state)!;
         const values = new Float32Array(rowCount);
         const read = raw === undefined ? () => NaN : numberReader(state, raw);
         for (let row = 0; row < rowCount; row += 1) values[row] = present(row) ? encode(read(row)) : NaN;
@@ -208,10 +218,6 @@ export const createEncoder = (set: EncoderSet): Encoder => {
     set,
     encodeColumn,
     encodeRows: (side, raw, rowCount, context) =>
-      new Map(
-        set.columns
-          .filter((state) => state.side === side)
-          .map((state) => [state.name, encodeColumn(state, raw.get(rawNames.get(state)!), rowCount, context)]),
-      ),
+      new Map(sides[side].map((state) => [state.name, encodeColumn(state, raw.get(rawNames.get(state)!), rowCount, context)])),
   };
 };

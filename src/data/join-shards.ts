@@ -32,7 +32,8 @@ const doubles = (parts: readonly Float64Array[]): Float64Array => joinArrays(par
 const joinByTask = (parts: readonly ReadonlyMap<string, Float64Array>[]): ReadonlyMap<string, Float64Array> =>
   new Map([...parts[0]!.keys()].map((task) => [task, doubles(parts.map((part) => part.get(task)!))]));
 
-const joinColumn = (parts: readonly Column[]): Column => {
+/** The same column of several parts, their rows under each other; lists' offsets start at 0 in every part. */
+export const joinColumn = (parts: readonly Column[]): Column => {
   const [first] = parts;
   const of = <K extends Column['kind']>(kind: K): Extract<Column, { kind: K }>[] =>
     parts.filter((part): part is Extract<Column, { kind: K }> => part.kind === kind);

@@ -1,6 +1,7 @@
 /** Raw values as DuckDB hands them over, column by column and without boxing numbers. */
 import duckdb from '@duckdb/node-bindings';
 import { DuckDBVector } from '@duckdb/node-api';
+import { fromInt64 } from './int64.js';
 
 /** Numbers: integers that a double holds exactly, floats, decimals, booleans as 0 and 1. */
 export interface RawNumbers {
@@ -82,23 +83,8 @@ const readStrings = (vector: duckdb.Vector, count: number): RawStrings => {
   return { type: 'string', values };
 };
 
-/** 64-bit integers, as doubles where all of them fit exactly and as text otherwise. */
-const readIntegers64 = (vector: duckdb.Vector, count: number, signed: boolean): RawColumn => {
-  const valid = readValidity(vector, count);
-  const buffer = copyBytes(vector, count * 8);
-  const low = new Uint32Array(buffer);
-  const high = signed ? new Int32Array(buffer) : low;
-  const values = new Float64Array(count);
-  for (let row = 0; row < count; row += 1) {
-    const top = high[2 * row + 1]!;
-    if ((top >= 0x200000 || top < -0x200000) && valid(row)) {
-      const exact = signed ? new BigInt64Array(buffer) : new BigUint64Array(buffer);
-      return { type: 'string', values: Array.from(exact, (value, i) => (valid(i) ? value.toString() : null)) };
-    }
-    values[row] = top * 4294967296 + low[2 * row]!;
-  }
-  return { type: 'number', values, valid };
-};
+const readIntegers64 = (vector: duckdb.Vector, count: number, signed: boolean): RawColumn =>
+  fromInt64(copyBytes(vector, count * 8), 0, count, signed, readValidity(vector, count));
 
 const readIntegers128 = (vector: duckdb.Vector, count: number, signed: boolean): RawColumn => {
   const valid = readValidity(vector, count);

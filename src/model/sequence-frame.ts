@@ -31,21 +31,24 @@ export interface SequenceFrame {
   newest(x: Tensor): Tensor;
 }
 
-const GROUPS = Array.from({ length: ATTENTION_GROUPS }, (_, group) => group);
-
-/** Ragged tokens, flat over the batch: what the engine trains and evaluates on. Its inputs are made by the feeds. */
-export const raggedFrame = ({ name, heads, attention }: SequenceLayout): SequenceFrame => {
+/**
+ * Ragged tokens, flat over the batch: what the engine trains and evaluates on. Its inputs are made by the feeds.
+ *
+ * @param groupCount rectangles that requests are put into by their length
+ */
+export const raggedFrame = ({ name, heads, attention }: SequenceLayout, groupCount: number = ATTENTION_GROUPS): SequenceFrame => {
+  const allGroups = Array.from({ length: groupCount }, (_, group) => group);
   const tokens = `tokens:${name}`;
   const dim = (what: string, group: number): string => `${name}.${group}.${what}`;
   const tokenGroups = (parts: number): RowGroups => ({
     sources: Array.from({ length: parts }, (_, part) =>
-      GROUPS.map((group) => input(sequenceInput.headSources(name, parts, part, group), 'int32', [dim('requests', group), heads, dim('length', group)])),
+      allGroups.map((group) => input(sequenceInput.headSources(name, parts, part, group), 'int32', [dim('requests', group), heads, dim('length', group)])),
     ).flat(),
     places: input(sequenceInput.headPlaces(name, parts), 'int32', [dimProduct([tokens, parts * heads])]),
     partial: false,
   });
   const candidateGroups: RowGroups = {
-    sources: GROUPS.map((group) => input(sequenceInput.candidateSources(name, group), 'int32', [dim('requests', group), heads, dim('candidates', group)])),
+    sources: allGroups.map((group) => input(sequenceInput.candidateSources(name, group), 'int32', [dim('requests', group), heads, dim('candidates', group)])),
     places: input(sequenceInput.candidatePlaces(name), 'int32', [dimProduct(['candidates', heads])]),
     partial: false,
   };
@@ -54,7 +57,7 @@ export const raggedFrame = ({ name, heads, attention }: SequenceLayout): Sequenc
   return {
     split: (x, parts) => {
       const groups = groupRows(headRows(x, parts * heads), tokenGroups(parts), 'any');
-      return Array.from({ length: parts }, (_, part) => groups.slice(part * ATTENTION_GROUPS, (part + 1) * ATTENTION_GROUPS));
+      return Array.from({ length: parts }, (_, part) => groups.slice(part * groupCount, (part + 1) * groupCount));
     },
     join: (groups) => reshape(ungroupRows(groups, tokenGroups(1)), [tokens, heads * featureWidth(groups[0]!)]),
     // A padded key comes after every event, so a causal score never reaches it.

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { TrainingError } from '../config/errors.js';
 import { chooseKernel } from '../kernels/choose-kernel.js';
 import type { EmbeddingKernel, RowOptimizer } from '../kernels/embedding-kernel.js';
@@ -13,27 +13,13 @@ import { EmbeddingStore, type FilledBlock } from './embedding-store.js';
 import type { CheckpointSave, EngineSpec, StepRates, StepResult } from './engine-protocol.js';
 import { reportFailure, type TrainingFailure } from './failure-report.js';
 import { fillFromFiles } from './fill-tensors.js';
+import { openSession } from './open-session.js';
 import { rowOptimizer } from './row-optimizer.js';
 import { DropoutMasks, addLabels, addScoringMasks, batchInputs } from './step-inputs.js';
 import { STEP, type StepModel, blockGradientName, parameterGradientName } from './step-graph.js';
 import { warmStart, type TableStart, type WarmStart } from './warm-start.js';
 
 type Outputs = Readonly<Record<string, Tensor>>;
-
-/**
- * Sessions whose threads sleep when there is nothing to do: idle ones that spin take the cores from the threads that prepare
- * batches and from the kernel's. Memory patterns are kept per input shape, and no two batches have the same.
- */
-const SESSION: InferenceSession.SessionOptions = {
-  graphOptimizationLevel: 'all',
-  executionMode: 'sequential',
-  interOpNumThreads: 1,
-  enableMemPattern: false,
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
-};
-
-const openSession = async (model: StepModel, threads: number): Promise<InferenceSession> =>
-  InferenceSession.create(model.onnx, { ...SESSION, intraOpNumThreads: threads });
 
 const floats = (outputs: Outputs, name: string): Float32Array => outputs[name]!.data as Float32Array;
 
@@ -87,8 +73,8 @@ export class EngineCore {
   /** @param onNotice gets the line that says which kernel runs where the fast one does not */
   static async create(spec: EngineSpec, onNotice?: (line: string) => void): Promise<EngineCore> {
     const kernel = chooseKernel({ threads: spec.threads, ...(onNotice === undefined ? {} : { onFallback: onNotice }) });
-    const score = await openSession(spec.score, spec.threads);
-    const train = spec.train === undefined ? undefined : await openSession(spec.train, spec.threads);
+    const score = await openSession(spec.score.onnx, spec.threads);
+    const train = spec.train === undefined ? undefined : await openSession(spec.train.onnx, spec.threads);
     return new EngineCore(spec, kernel, score, train);
   }
 

@@ -1,5 +1,6 @@
 /** The engine's thread: owns the model's state, answers one call after the other. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { onCall } from '../config/stoppable-thread.js';
 import { BackgroundSave } from './background-save.js';
 import { EngineCore } from './engine-core.js';
 import { START_ID, type EngineCall, type EngineReply, type EngineRequest, type EngineSpec } from './engine-protocol.js';
@@ -71,7 +72,7 @@ started.then(
 
 /** The end of the queue: calls are answered in the order they came. */
 let last: Promise<unknown> = started.catch(() => undefined);
-port.on('message', ({ id, call }: EngineRequest) => {
+onCall(({ id, call }: EngineRequest) => {
   last = last.then(async () => {
     try {
       await answer(await started, id, call);

@@ -129,4 +129,24 @@ describe('Engine', () => {
     await expect(engine.predict(toyBatch(2))).rejects.toThrow(/the engine was closed/);
     await expect(create({ taskNames: ['click'] })).rejects.toThrow(/no labels of task "save"/);
   });
+
+  it('leaves no thread behind when it does not start', async () => {
+    const threads = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Worker' || name === 'MessagePort').length;
+    const before = threads();
+    const graph = heavyGraph();
+    const parameters = graph.parameters.map(({ spec, tensor }) => ({ tensor, spec: { ...spec, shape: [-1] } }));
+    await expect(Engine.create({ graph: { ...graph, parameters }, taskNames: ['click'], threads: 1, training: TOY_TRAINING })).rejects.toThrow();
+    expect(threads()).toBe(before);
+  });
+
+  it('is closed in the middle of a step, and the process lives on', async () => {
+    const batch = toyBatch(1, 100);
+    for (let round = 0; round < 8; round += 1) {
+      const engine = await create({ graph: heavyGraph(), taskNames: ['click'] });
+      const steps = [engine.train(batch, RATES), engine.train(batch, RATES)].map((step) => expect(step).rejects.toThrow(/the engine was closed/));
+      await new Promise((resolve) => setTimeout(resolve, 4 * round));
+      await engine.close();
+      await Promise.all(steps);
+    }
+  });
 });

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { OnefoldError, TrainingError } from '../config/errors.js';
 import { turnOffTelemetry } from '../config/no-telemetry.js';
 import type { Training } from '../config/project.js';
+import { stopThread } from '../config/stoppable-thread.js';
 import type { Batch } from '../data/batch.js';
 import { INPUT } from '../model/layout.js';
 import type { ModelGraph } from '../model/model-graph.js';
@@ -134,10 +135,15 @@ export class Engine {
     const trainPlan = train === undefined ? undefined : { layout: graph.layout, taskIndices: taskIndices(options), segments: readsSegments(train) };
     turnOffTelemetry();
     const engine = new Engine(new Worker(workerEntry(), { workerData: spec }), trainPlan, scorePlan, options.onNotice);
-    await new Promise<unknown>((resolve, reject) => {
-      engine.#waiting.set(START_ID, { resolve, reject });
-    });
-    return engine;
+    try {
+      await new Promise<unknown>((resolve, reject) => {
+        engine.#waiting.set(START_ID, { resolve, reject });
+      });
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
   }
 
   /**
@@ -189,10 +195,10 @@ export class Engine {
     return this.#call({ type: 'start', directory, tables: planTableStarts(directory, this.#scorePlan.layout, vocabulary) });
   }
 
-  /** Ends the thread; calls that wait are rejected. */
+  /** Ends the thread, after the step it is at; calls that wait are rejected. */
   async close(): Promise<void> {
     this.#stop(new TrainingError('the engine was closed'));
-    await this.#worker.terminate();
+    await stopThread(this.#worker);
   }
 
   #call<C extends EngineCall>(call: C, transfer: readonly ArrayBuffer[] = []): Promise<EngineAnswers[C['type']]> {

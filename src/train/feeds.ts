@@ -2,7 +2,8 @@ import { TrainingError } from '../config/errors.js';
 import type { Batch } from '../data/batch.js';
 import type { Column, Columns } from '../data/columns.js';
 import { ABSENT_ROW } from '../data/encoder-state.js';
-import type { DenseBlock, LookupBlock, LookupSlot, ModelLayout, RowSpace } from '../model/layout.js';
+import { toInt64 } from '../data/int64.js';
+import { ATTENTION_GROUPS, type DenseBlock, type LookupBlock, type LookupSlot, type ModelLayout, type RowSpace } from '../model/layout.js';
 import { POSITION_COLUMN, SURFACE_COLUMN, VIEW_TYPE_COLUMN } from '../model/plan-layout.js';
 import type { BatchFeeds, SlotValues } from './batch-feeds.js';
 import { weighLabels } from './label-weights.js';
@@ -16,15 +17,6 @@ export interface FeedPlan {
   /** Whether the graph reads the candidates of each request (`segment_slots`). */
   readonly segments: boolean;
 }
-
-
-/** Int64 inputs are written as pairs of words: a BigInt a value would cost more than the step's lookups. */
-const toInt64 = (values: ArrayLike<number>): BigInt64Array => {
-  const int64 = new BigInt64Array(values.length);
-  const words = new Int32Array(int64.buffer);
-  for (let i = 0; i < values.length; i += 1) words[2 * i] = values[i]!;
-  return int64;
-};
 
 const mismatch = (column: string, expected: string, found: string): TrainingError =>
   new TrainingError(`the batch has ${found} where the model reads ${expected} column "${column}"`, {
@@ -126,15 +118,9 @@ const checkSurfaces = (batch: Batch, layout: ModelLayout): void => {
   }
 };
 
-/**
- * Turns a batch into what the engine takes; with labels when training.
- *
- * @throws TrainingError when the batch does not hold what the layout reads.
- */
-export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): BatchFeeds => {
-  const { layout } = plan;
+/** Features and how rows belong together; sequences in rectangles of `groupCount`. */
+const featureFeeds = (batch: Batch, layout: ModelLayout, counts: Int32Array, groupCount: number): BatchFeeds => {
   checkSurfaces(batch, layout);
-  const counts = candidateCounts(batch);
   return {
     requestCount: batch.requestCount,
     candidateCount: batch.candidateCount,
@@ -142,8 +128,28 @@ export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): Batc
     blocks: layout.blocks.map((block) => block.slots.map((slot) => slotValues(batch, layout, block, slot))),
     dense: layout.dense.map((block) => denseValues(batch, block)),
     rowToRequest: toInt64(batch.rowToRequest),
-    sequences: layout.sequences.map((sequence) => arrangeSequence(sequence, requireColumn(batch.requestColumns, sequence.column, 'ids').offsets, counts)),
+    sequences: layout.sequences.map((sequence) => arrangeSequence(sequence, requireColumn(batch.requestColumns, sequence.column, 'ids').offsets, counts, groupCount)),
+  };
+};
+
+/**
+ * Turns a batch into what the engine takes; with labels when training.
+ *
+ * @throws TrainingError when the batch does not hold what the layout reads.
+ */
+export const makeFeeds = (batch: Batch, plan: FeedPlan, training: boolean): BatchFeeds => {
+  const { layout } = plan;
+  const counts = candidateCounts(batch);
+  return {
+    ...featureFeeds(batch, layout, counts, ATTENTION_GROUPS),
     ...(plan.segments ? { segments: segmentsOf(batch, counts) } : {}),
     ...(training ? { labels: weighLabels(batch, layout, plan.taskIndices) } : {}),
   };
 };
+
+/**
+ * The same without labels, for a graph with `groupCount` rectangles a sequence.
+ *
+ * @throws TrainingError when the batch does not hold what the layout reads.
+ */
+export const makeServingFeeds = (batch: Batch, layout: ModelLayout, groupCount: number): BatchFeeds => featureFeeds(batch, layout, candidateCounts(batch), groupCount);

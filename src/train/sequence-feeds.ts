@@ -120,8 +120,9 @@ const keyBias = ({ requests, length }: LengthGroup, lengths: Int32Array): Float3
  *
  * @param offsets request i owns tokens `[offsets[i], offsets[i + 1])`
  * @param candidateCounts candidates of each request; they are contiguous, in request order
+ * @param groupCount as many as the graph's frame has
  */
-export const arrangeSequence = (sequence: SequenceLayout, offsets: Int32Array, candidateCounts: Int32Array): SequenceFeeds => {
+export const arrangeSequence = (sequence: SequenceLayout, offsets: Int32Array, candidateCounts: Int32Array, groupCount: number = ATTENTION_GROUPS): SequenceFeeds => {
   const { name, heads, attention } = sequence;
   const requestCount = candidateCounts.length;
   const lengths = Int32Array.from({ length: requestCount }, (_, request) => offsets[request + 1]! - offsets[request]!);
@@ -129,8 +130,8 @@ export const arrangeSequence = (sequence: SequenceLayout, offsets: Int32Array, c
   const tokenCount = Math.max(events, 1);
   // A batch without any event has one token all the same: the first request's, which is masked and read by nobody.
   const placed = events > 0 ? lengths : Int32Array.from(lengths, (_, request) => (request === 0 ? 1 : 0));
-  const found = groupByLength(placed, ATTENTION_GROUPS);
-  const groups = Array.from({ length: ATTENTION_GROUPS }, (_, index): LengthGroup => {
+  const found = groupByLength(placed, groupCount);
+  const groups = Array.from({ length: groupCount }, (_, index): LengthGroup => {
     const group = found[index];
     return { requests: group?.requests ?? [], length: Math.max(1, group?.length ?? 0) };
   });
