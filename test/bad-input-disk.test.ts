@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { expectFailure, expectReport } from './support/expect-failure.js';
 import { createProjectShelf, type ProjectShelf } from './support/project-shelf.js';
-import { boundUser, giveTo, locked, onSmallDisk, type SmallDisk } from './support/refusing-disk.js';
+import { boundUser, giveTo, locked, onSmallDisk, skipLoudly, type SmallDisk } from './support/refusing-disk.js';
 import { runCli } from './support/run-cli.js';
 import type { TinyProject } from './support/tiny-project.js';
 
@@ -23,11 +23,6 @@ const HOME_EXPORT = '.onefold/exports/unified/home';
 const PREDICT = ['predict', HOME_EXPORT, 'logs/home.parquet', '--output'] as const;
 
 /** A promise goes unproven where a test cannot run: that is not to be overlooked. */
-const skipLoudly = (context: TestContext, reason: string): never => {
-  console.warn(`NOT TESTED: ${context.task.name}: ${reason}`);
-  return context.skip(reason);
-};
-
 const io = (says: readonly (string | RegExp)[], fix: string | RegExp) => ({ exit: 9, code: 'io' as const, says, fix });
 
 describe('without permission', () => {
@@ -99,14 +94,11 @@ describe('on a full disk', () => {
 
   const withSmallDisk = async (context: TestContext, work: (project: TinyProject, disk: SmallDisk) => Promise<void>): Promise<void> => {
     const project = shelf.take();
-    const disk = onSmallDisk(project.path('.onefold'));
-    if (typeof disk === 'string') skipLoudly(context, `no file system can be mounted here: ${disk}`);
-    else {
-      try {
-        await work(project, disk);
-      } finally {
-        disk.unmount();
-      }
+    const disk = onSmallDisk(context, project.path('.onefold'));
+    try {
+      await work(project, disk);
+    } finally {
+      disk.unmount();
     }
   };
 

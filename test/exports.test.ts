@@ -101,7 +101,7 @@ describe('an export', () => {
 
   it('says what it is made of, without a path of this machine', async () => {
     const manifest = manifestOf('exports/search');
-    expect(manifest.files.map((file) => file.path)).toEqual(['model.onnx', 'tables.bin', 'encoders.json', 'golden.parquet']);
+    expect(manifest.files.map((file) => file.path)).toEqual(['model.onnx', 'tables.bin', 'encoders.json', 'golden.parquet', 'request.onnx', 'candidate.onnx', 'fused.json']);
     for (const file of manifest.files) {
       expect(file.bytes).toBe(statSync(path('exports/search', file.path)).size);
       expect(file.sha256).toBe(await checksumFile(path('exports/search', file.path)));
@@ -140,7 +140,8 @@ describe('an export', () => {
     expect(parity.maxLogitDifference).toBeGreaterThanOrEqual(parity.precisionDifference);
     expect(Object.keys(parity.aucLoss)).toEqual(surface === 'feed' ? ['click', 'save'] : ['click']);
     for (const loss of Object.values(parity.aucLoss)) expect(loss).toBeLessThanOrEqual(1e-4);
-    expect(statSync(path('bytes', surface, 'tables.bin')).size).toBeLessThanOrEqual(statSync(path('exports', surface, 'tables.bin')).size);
+    // What lies between such small tables counts.
+    expect(statSync(path('bytes', surface, 'tables.bin')).size).toBeLessThanOrEqual(statSync(path('exports', surface, 'tables.bin')).size + 4 * 4096);
   });
 
   it('has the rows that its surface has looked up, and predicts as with all', async () => {
@@ -187,9 +188,10 @@ describe('an export', () => {
     expect(wide.dense).toMatch(/^(fp32|int8)$/);
     if (wide.dense === 'int8') expect(wide.parity.precisionDifference).toBeGreaterThan(0);
     for (const loss of Object.values(wide.parity.aucLoss)) expect(loss).toBeLessThanOrEqual(1e-4);
-    expect(readdirSync(path('dense/feed')).sort()).toEqual(['encoders.json', 'golden.parquet', 'manifest.json', 'model.onnx', 'tables.bin']);
-    const opened = await openExport(path('dense/feed'));
-    await opened.close();
+    // Halves of the graph would round otherwise than the whole.
+    const halves = wide.dense === 'int8' ? [] : ['candidate.onnx', 'fused.json', 'request.onnx'];
+    expect(readdirSync(path('dense/feed')).sort()).toEqual([...halves, 'encoders.json', 'golden.parquet', 'manifest.json', 'model.onnx', 'tables.bin'].sort());
+    await (await openExport(path('dense/feed'))).close();
     // Layers too small to gain are not even tried.
     const small = await exportTo('dense/search', 'linear', 'search', { dense: 'int8' });
     expect([small.dense, small.measured]).toEqual(['fp32', undefined]);
@@ -375,7 +377,7 @@ describe('a folder that was', () => {
     ['altered in its golden rows', 'golden.parquet', alterByte, /golden\.parquet was altered/],
     ['altered in its manifest', 'manifest.json', (file) => writeFileSync(file, readFileSync(file, 'utf8').replace('"feed"', '"home"')), /manifest\.json was altered/],
     ['cut off in its manifest', 'manifest.json', (file) => truncateSync(file, 200), /manifest\.json is damaged/],
-    ['written by another version', 'manifest.json', (file) => writeFileSync(file, '{"version": 2}'), /export format 2 is not known/],
+    ['written by another version', 'manifest.json', (file) => writeFileSync(file, '{"version": 1}'), /export format 1 is not this version's/],
     ['robbed of its manifest', 'manifest.json', (file) => rmSync(file), /holds no export/],
   ])('%s is never read', async (_, file, damage, message) => {
     const folder = copy();

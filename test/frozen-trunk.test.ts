@@ -91,7 +91,7 @@ describe('onefold train --tower', () => {
     expect(exportsOf('home')).toEqual(before.home);
     const after = exportsOf('search');
     const changed = Object.keys(after).filter((file) => after[file] !== before.search[file]);
-    expect(changed.sort()).toEqual(['golden.parquet', 'manifest.json', 'model.onnx']);
+    expect(changed.sort()).toEqual(['candidate.onnx', 'golden.parquet', 'manifest.json', 'model.onnx']);
     // What was measured of the surface was measured of its old tower.
     const metrics = (surface: string): object => (JSON.parse(readFileSync(project.path('.onefold/exports/unified', surface, 'manifest.json'), 'utf8')) as { metrics: object }).metrics;
     expect(Object.keys(metrics('home'))).toEqual(['click']);

@@ -86,5 +86,6 @@ export const chooseDense = async (check: ParityCheck, directory: string, inputs:
   }
   await session.close();
   await rename(join(directory, QUANTIZED_GRAPH), graph);
+  for (const file of [EXPORT_FILES.requestGraph, EXPORT_FILES.candidateGraph, EXPORT_FILES.fused]) await rm(join(directory, file), { force: true });
   return { dense: 'int8', session: candidate, rounded, measured };
 };

@@ -1,17 +1,20 @@
+import { existsSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checksumFile } from '../data/file-checksum.js';
 import type { FileEntry } from '../data/prepared.js';
 import { digestOf, EXPORT_FILES, type ExportManifest } from './manifest.js';
 
-/** Size and checksum of an export's files but the manifest. */
+/** Size and checksum of an export's files but the manifest; it may lack the graphs that only a server runs. */
 export const exportFiles = (directory: string): Promise<readonly FileEntry[]> =>
   Promise.all(
-    [EXPORT_FILES.graph, EXPORT_FILES.tables, EXPORT_FILES.encoders, EXPORT_FILES.golden].map(async (path) => ({
-      path,
-      bytes: (await stat(join(directory, path))).size,
-      sha256: await checksumFile(join(directory, path)),
-    })),
+    Object.values(EXPORT_FILES)
+      .filter((path) => path !== EXPORT_FILES.manifest && existsSync(join(directory, path)))
+      .map(async (path) => ({
+        path,
+        bytes: (await stat(join(directory, path))).size,
+        sha256: await checksumFile(join(directory, path)),
+      })),
   );
 
 /** Writes `manifest.json`, which vouches for itself. */

@@ -11,13 +11,14 @@ import { chooseDense, type DenseChoice } from './choose-dense.js';
 import { exportFiles, writeManifest } from './export-files.js';
 import type { ExportSurfaceOptions } from './export-options.js';
 import { writeGoldenRows } from './golden-rows.js';
+import { buildFusedGraph, type FusedGraph } from './fused-graph.js';
 import { surfaceCalibration } from './graph-calibration.js';
 import { EXPORT_FILES, type ExportInput, type ExportManifest } from './manifest.js';
 import { scoreWith } from './open-export.js';
 import { checkBudget, checkExact, measureRounding, parityReport, type ParityCheck } from './parity.js';
 import { rawSchema } from './raw-schema.js';
 import { keepRows, type KeptRows } from './renumber.js';
-import { buildServingGraph, type ServingGraph } from './serving-graph.js';
+import { buildServingGraph, type ServingGraph, type ServingGraphOptions } from './serving-graph.js';
 import { usedRows } from './used-rows.js';
 import { writeServingGraph } from './write-graph.js';
 
@@ -29,6 +30,7 @@ const prunedEncoders = (encoders: EncoderSet, { columns }: ServingGraph): Encode
 
 interface PlannedGraph {
   readonly serving: ServingGraph;
+  readonly fused: FusedGraph;
   readonly encoders: EncoderSet;
   readonly kept: KeptRows;
 }
@@ -38,12 +40,12 @@ const planGraph = async (options: ExportSurfaceOptions, stopIfAsked: () => void)
   const { model, manifest, preparedDirectory, surface, group, calibration, rows = 'used' } = options;
   const offsets = samplingOffsets(manifest, group.layout)[group.layout.surfaces.indexOf(surface)]!;
   const logitOffsets = Object.fromEntries(group.layout.tasks.map((task, index) => [task.name, offsets[index]!]));
-  const build = (encoders: EncoderSet): ServingGraph => buildServingGraph({ model, layout: group.layout, encoders, surface, logitOffsets, calibration });
-  const whole = build(manifest.encoders);
+  const optionsFor = (encoders: EncoderSet): ServingGraphOptions => ({ model, layout: group.layout, encoders, surface, logitOffsets, calibration });
+  const whole = buildServingGraph(optionsFor(manifest.encoders));
   const kept: KeptRows = rows === 'all' ? new Map() : await usedRows({ manifest, directory: preparedDirectory, surface, columns: whole.columns, stopIfAsked });
   const encoders = keepRows(manifest.encoders, kept);
-  const serving = build(encoders);
-  return { serving, encoders: prunedEncoders(encoders, serving), kept };
+  const serving = buildServingGraph(optionsFor(encoders));
+  return { serving, fused: buildFusedGraph(optionsFor(encoders)), encoders: prunedEncoders(encoders, serving), kept };
 };
 
 /** What the written files hold, but for the rest of their manifest. */
@@ -53,7 +55,7 @@ const manifestOf = (
   { dense, measured }: DenseChoice,
   written: Pick<ExportManifest, 'calibration' | 'tasks' | 'inputs' | 'source' | 'parity' | 'files'>,
 ): ExportManifest => ({
-  version: 1,
+  version: 2,
   project: options.project.name,
   model: options.model.name,
   surface: options.surface,
@@ -87,7 +89,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
   const { project, model, manifest, surface, group, precision } = options;
   const checkpoint = openCheckpoint(options.checkpoint);
   const stopIfAsked = (): void => stopIfAborted(options.signal, `exporting ${surface} was interrupted; its export is as it was before`, options.directory);
-  const { serving, encoders, kept } = await planGraph(options, stopIfAsked);
+  const { serving, fused, encoders, kept } = await planGraph(options, stopIfAsked);
   const tasks = Object.keys(serving.outputs);
   const calibration = options.calibration === undefined ? null : surfaceCalibration(options.calibration, surface, tasks);
   const schema = rawSchema(project, surface, new Set(serving.columns.map((column) => column.feature)));
@@ -98,6 +100,7 @@ export const exportSurface = async (options: ExportSurfaceOptions): Promise<Expo
       directory,
       checkpoint: options.checkpoint,
       serving,
+      fused,
       layout: group.layout,
       precision,
       kept,

@@ -39,7 +39,7 @@ export interface MeasuredDense {
 
 /** `manifest.json` of an export: everything about it that is not in its other files. */
 export interface ExportManifest {
-  readonly version: 1;
+  readonly version: 2;
   readonly project: string;
   readonly model: string;
   readonly surface: string;
@@ -84,4 +84,11 @@ export const EXPORT_FILES = {
   tables: 'tables.bin',
   encoders: 'encoders.json',
   golden: 'golden.parquet',
+  /**
+   * What a server runs in place of `graph`: once per request, and once per candidate. Not there with int8 dense layers, whose
+   * rounding depends on everything that is computed together; the former also where no candidate reads its request.
+   */
+  requestGraph: 'request.onnx',
+  candidateGraph: 'candidate.onnx',
+  fused: 'fused.json',
 } as const;

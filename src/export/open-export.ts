@@ -7,6 +7,7 @@ import { turnOffTelemetry } from '../config/no-telemetry.js';
 import type { Column, Columns } from '../data/columns.js';
 import type { EncoderSet } from '../data/encoder-state.js';
 import { checksumFile } from '../data/file-checksum.js';
+import { toInt64 } from '../data/int64.js';
 import { explainIoFailure } from '../data/io-failure.js';
 import { INPUT } from '../model/layout.js';
 import { VIEW_TYPE_INPUT } from './graph-calibration.js';
@@ -33,22 +34,14 @@ export interface OpenExport {
   close(): Promise<void>;
 }
 
-const toInt64 = (values: Int32Array): BigInt64Array => {
-  const wide = new BigInt64Array(values.length);
-  for (let index = 0; index < values.length; index++) wide[index] = BigInt(values[index]!);
-  return wide;
-};
-
 /** A ragged id column as `[rows, longest]`, padded with −1; at least one slot wide. */
 const padIds = (offsets: Int32Array, values: Int32Array): Tensor => {
   const rows = offsets.length - 1;
   let longest = 1;
   for (let row = 0; row < rows; row++) longest = Math.max(longest, offsets[row + 1]! - offsets[row]!);
-  const padded = new BigInt64Array(rows * longest).fill(-1n);
-  for (let row = 0; row < rows; row++) {
-    for (let from = offsets[row]!, to = row * longest; from < offsets[row + 1]!; from++, to++) padded[to] = BigInt(values[from]!);
-  }
-  return new Tensor('int64', padded, [rows, longest]);
+  const padded = new Int32Array(rows * longest).fill(-1);
+  for (let row = 0; row < rows; row++) padded.set(values.subarray(offsets[row]!, offsets[row + 1]!), row * longest);
+  return new Tensor('int64', toInt64(padded), [rows, longest]);
 };
 
 const toTensor = (column: Column): Tensor => {
@@ -127,8 +120,8 @@ export const readExport = async (directory: string): Promise<Pick<OpenExport, 'd
     });
   }
   const { digest, ...manifest } = await readJson<ExportManifest & { readonly digest?: string }>(path);
-  if ((manifest.version as number) !== 1) {
-    throw new ArtifactError(`${path}: export format ${String(manifest.version)} is not known`, { where: path, expected: 'format 1', fix: 'use the onefold that wrote it' });
+  if ((manifest.version as number) !== 2) {
+    throw new ArtifactError(`${path}: export format ${String(manifest.version)} is not this version's`, { where: path, expected: 'format 2', fix: 'export the model again, or use the onefold that wrote it' });
   }
   if (digest !== digestOf(manifest)) {
     throw new ArtifactError(`${path} was altered`, { where: path, expected: `a manifest with digest ${String(digest)}`, fix: 'export the model again, or copy the whole folder again' });

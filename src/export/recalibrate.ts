@@ -89,9 +89,9 @@ const checkOutput = async (output: string, exported: string): Promise<void> => {
   if (entries.length > 0) throw new UsageError(`${output} is there, and is no export`, { where: '--output', expected: 'a new folder, or an older export to replace', fix: 'name another folder' });
 };
 
-/** The export's graph with another calibration. */
-const graphWith = async (exported: string, { manifest: { surface, tasks }, encoder }: Read, calibration: Calibration | null): Promise<Uint8Array> => {
-  const graph = join(exported, EXPORT_FILES.graph);
+/** A graph of the export with another calibration. */
+const graphWith = async (exported: string, { manifest: { surface, tasks }, encoder }: Read, calibration: Calibration | null, file: string = EXPORT_FILES.graph): Promise<Uint8Array> => {
+  const graph = join(exported, file);
   return replaceInitializers(await readFile(graph), calibrationInitializers(calibration, tasks, { surface, viewTypes: encoder.set.viewTypes }), graph);
 };
 
@@ -195,7 +195,8 @@ export const recalibrate = async (options: RecalibrateOptions): Promise<Recalibr
   const read: Read = { manifest, encoder: createEncoder(encoders) };
   return writeWholeFolder(output, async (directory) => {
     await writeFile(join(directory, BARE_GRAPH), await graphWith(exported, read, null));
-    for (const name of [EXPORT_FILES.tables, EXPORT_FILES.encoders]) {
+    for (const name of [EXPORT_FILES.tables, EXPORT_FILES.encoders, EXPORT_FILES.requestGraph, EXPORT_FILES.fused]) {
+      if (!existsSync(join(exported, name))) continue;
       // No hard links: the onnx package refuses external data that has several. Blocks are shared where the file system can.
       await copyFile(join(exported, name), join(directory, name), constants.COPYFILE_FICLONE);
     }
@@ -205,6 +206,9 @@ export const recalibrate = async (options: RecalibrateOptions): Promise<Recalibr
       const fitted = fitCalibration(predictions, { methods, folds, ...(present === null ? {} : { present }) });
       const calibration = surfaceCalibration(fitted, surface, tasks);
       await writeFile(join(directory, EXPORT_FILES.graph), await graphWith(exported, read, calibration));
+      if (existsSync(join(exported, EXPORT_FILES.candidateGraph))) {
+        await writeFile(join(directory, EXPORT_FILES.candidateGraph), await graphWith(exported, read, calibration, EXPORT_FILES.candidateGraph));
+      }
       await writeGolden(exported, directory, read, calibration, bare, threads);
       await rm(join(directory, BARE_GRAPH));
       const report = describeRefit(tasks, predictions, present, calibration);

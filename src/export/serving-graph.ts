@@ -41,6 +41,13 @@ export interface FixedRow {
   readonly row: number;
 }
 
+/** Name of the initializer that holds one row of a table. */
+export const fixedRowName = (table: string, row: number): string => `row.${table}.${row}`;
+
+/** The table of a slot among the fused tables it was trained in. */
+export const tableOfSlot = (layout: ModelLayout, { width }: LookupBlock, slot: LookupSlot): TableSlice =>
+  layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.base === slot.base)!;
+
 /** What the exported ONNX model takes and gives. */
 export interface ServingGraph {
   /** Probability per task, name → tensor `[candidates]`. */
@@ -90,6 +97,22 @@ const pooledRows = (table: Tensor, ids: Tensor, pooling: Exclude<LookupSlot['poo
   return pooling === 'sum' ? sum : div(sum, maximum(reduceSum(mask, [1], { keepDims: true }), scalar(1)));
 };
 
+/** Probabilities per task out of all tasks' logits `[candidates, tasks]`: corrected for down-sampling, then calibrated. */
+export const probabilitiesOf = (
+  logits: Tensor,
+  { layout, encoders, surface, logitOffsets, calibration }: Omit<ServingGraphOptions, 'model'>,
+): Pick<ServingGraph, 'outputs' | 'calibration'> => {
+  const own = layout.tasks.flatMap((task, index) => (task.surfaces.includes(surface) ? [{ name: task.name, index }] : []));
+  const names = own.map(({ name }) => name);
+  const bare = own.length === layout.tasks.length ? logits : concat(own.map(({ index }) => slice(logits, 1, index, index + 1)), 1);
+  const offsets = names.map((name) => logitOffsets[name] ?? 0);
+  const corrected = offsets.every((offset) => offset === 0) ? bare : add(bare, constant(offsets, 'float32', [1, offsets.length]));
+  const values = calibrationInitializers(calibration ?? null, names, { surface, viewTypes: encoders.viewTypes });
+  const probabilities = sigmoid(calibrate(corrected, names, values));
+  const outputs = Object.fromEntries(names.map((name, place) => [name, reshape(names.length === 1 ? probabilities : slice(probabilities, 1, place, place + 1), ['candidates'])]));
+  return { outputs, calibration: values };
+};
+
 /**
  * The forward-only graph of one surface: encoded columns in, probabilities out. Tables are looked up inside it, so any
  * ONNX runtime scores with the file alone. Of what the surface lacks only the absent rows are left: the other tables,
@@ -107,18 +130,16 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
   };
   const repeatRow = (row: Tensor, side: Side): Tensor => gather(row, zeroIndex(side));
   const sequences = new Map<string, PaddedSequence>();
-  const sliceOf = ({ width }: LookupBlock, slot: LookupSlot): TableSlice =>
-    layout.fusedTables.find((fused) => fused.width === width)!.tables.find((table) => table.base === slot.base)!;
   const tableOf = (block: LookupBlock, slot: LookupSlot): Tensor => {
-    const trained = sliceOf(block, slot);
+    const trained = tableOfSlot(layout, block, slot);
     const { name } = trained;
     const rows = encoders.tables.find((table) => table.name === name)?.rows ?? trained.rows;
     tables.set(name, { name, width: block.width, rows });
     return parameter(tableInitializer(name), [rows, block.width]);
   };
   const fixedRow = (block: LookupBlock, slot: LookupSlot, row: number): Tensor => {
-    const table = sliceOf(block, slot).name;
-    const name = `row.${table}.${row}`;
+    const table = tableOfSlot(layout, block, slot).name;
+    const name = fixedRowName(table, row);
     fixedRows.set(name, { name, table, width: block.width, row });
     return parameter(name, [1, block.width]);
   };
@@ -173,13 +194,6 @@ export const buildServingGraph = ({ model, layout, encoders, surface, logitOffse
   };
   const frame = (sequence: SequenceLayout): SequenceFrame => paddedFrame(sequence, sequenceOf(sequence));
   const { logits } = forward(Scope.root({ serving: true }), { model, layout, surfaces: [surface], inputs, frame });
-  const own = layout.tasks.flatMap((task, index) => (task.surfaces.includes(surface) ? [{ name: task.name, index }] : []));
-  const names = own.map(({ name }) => name);
-  const bare = own.length === layout.tasks.length ? logits : join(own.map(({ index }) => slice(logits, 1, index, index + 1)));
-  const offsets = names.map((name) => logitOffsets[name] ?? 0);
-  const corrected = offsets.every((offset) => offset === 0) ? bare : add(bare, constant(offsets, 'float32', [1, offsets.length]));
-  const values = calibrationInitializers(calibration ?? null, names, { surface, viewTypes: encoders.viewTypes });
-  const probabilities = sigmoid(calibrate(corrected, names, values));
-  const outputs = Object.fromEntries(names.map((name, place) => [name, reshape(names.length === 1 ? probabilities : slice(probabilities, 1, place, place + 1), ['candidates'])]));
+  const { outputs, calibration: values } = probabilitiesOf(logits, { layout, encoders, surface, logitOffsets, calibration });
   return { outputs, tables: [...tables.values()], fixedRows: [...fixedRows.values()], columns: [...used.values()], calibration: values };
 };

@@ -2,7 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, cpSync, lchownSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'vitest';
 import { runCli } from './run-cli.js';
+
+/** Skips a test, and says so. */
+export const skipLoudly = (context: TestContext, reason: string): never => {
+  console.warn(`NOT TESTED: ${context.task.name}: ${reason}`);
+  return context.skip(reason);
+};
 
 /** `nobody`, on whatever system. */
 const NOBODY = 65534;
@@ -46,11 +53,10 @@ export interface SmallDisk {
 const MEGABYTE = 1 << 20;
 
 /**
- * Moves a folder's contents onto a memory disk of one megabyte that is mounted in its place.
- *
- * @returns the disk, or why it could not be mounted
+ * Moves a folder's contents onto a memory disk of one megabyte that is mounted in its place; where none can be mounted, the test is
+ * skipped.
  */
-export const onSmallDisk = (folder: string): SmallDisk | string => {
+export const onSmallDisk = (context: TestContext, folder: string): SmallDisk => {
   const aside = `${folder}.aside`;
   cpSync(folder, aside, { recursive: true });
   rmSync(folder, { recursive: true });
@@ -63,7 +69,7 @@ export const onSmallDisk = (folder: string): SmallDisk | string => {
   }
   cpSync(aside, folder, { recursive: true });
   rmSync(aside, { recursive: true });
-  if (refused !== undefined) return refused;
+  if (refused !== undefined) return skipLoudly(context, `no file system can be mounted here: ${refused}`);
   const ballast = join(folder, 'ballast');
   return {
     fill: (free) => {
