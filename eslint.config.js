@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', '**/.onefold/**', '**/*_pb.ts', 'coverage/**'] },
+  { ignores: ['dist/**', 'bench/.work/**', 'bench/.venv*/**', 'node_modules/**', '**/.onefold/**', '**/*_pb.ts', 'coverage/**'] },
   ...tseslint.configs.strict,
   ...tseslint.configs.stylistic,
   {

@@ -12,6 +12,14 @@ export const DESCRIPTIONS = {
   diff: 'compare two exports of a surface: schema, tables, calibration, size and predictions',
   calibrate: "fit an export's calibration to fresh labelled rows, without training",
   predict: 'score raw rows of a surface with its export alone',
+  publish: 'put exports into a registry, and let them serve',
+  versions: 'list what a registry has',
+  promote: 'let published versions serve',
+  rollback: 'let the versions before serve again',
+  features: 'fill and read the store of features that a server looks up by user and item',
+  client: 'write a TypeScript client with the types of the features that exports or a server have',
+  serve: 'score requests over HTTP and gRPC, with exports or with what a registry says',
+  top: 'watch a running server: rates, latency, queue, batches, predictions',
 } as const;
 
 export type CommandName = keyof typeof DESCRIPTIONS;

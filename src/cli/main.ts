@@ -21,6 +21,14 @@ const LOAD: Readonly<Record<CommandName, () => Promise<Command>>> = {
   diff: async () => (await import('./diff.js')).diffCommand(),
   calibrate: async () => (await import('./calibrate.js')).calibrateCommand(),
   predict: async () => (await import('./predict.js')).predictCommand(),
+  publish: async () => (await import('./publish.js')).publishCommand(),
+  versions: async () => (await import('./versions.js')).versionsCommand(),
+  promote: async () => (await import('./promote.js')).promoteCommand(),
+  rollback: async () => (await import('./rollback.js')).rollbackCommand(),
+  features: async () => (await import('./features.js')).featuresCommand(),
+  client: async () => (await import('./client.js')).clientCommand(),
+  serve: async () => (await import('./serve.js')).serveCommand(),
+  top: async () => (await import('./top.js')).topCommand(),
 };
 
 const program = new Command('onefold')

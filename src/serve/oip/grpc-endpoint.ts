@@ -1,0 +1,100 @@
+/** gRPC methods over generated messages, with request errors as gRPC statuses. */
+import { fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodUnary, type MessageShape } from '@bufbuild/protobuf';
+import { Metadata, status, type MethodDefinition, type sendUnaryData, type ServerUnaryCall, type UntypedHandleCall } from '@grpc/grpc-js';
+import { defect, RequestError, type RequestErrorCode } from '../request-error.js';
+import { explainError } from './explain-error.js';
+
+/** gRPC status of each code. */
+const GRPC_STATUS: Readonly<Record<RequestErrorCode, status>> = {
+  invalid: status.INVALID_ARGUMENT,
+  not_found: status.NOT_FOUND,
+  unauthorized: status.UNAUTHENTICATED,
+  too_large: status.RESOURCE_EXHAUSTED,
+  overloaded: status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  deadline: status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  internal: status.INTERNAL,
+};
+
+/** Bytes in, bytes out: what cannot be decoded is the client's error, where gRPC itself would call it ours. */
+export type BytesCall = ServerUnaryCall<Buffer, Buffer>;
+
+/** A method of a service as gRPC wants it. */
+export interface Endpoint {
+  readonly definition: MethodDefinition<Buffer, Buffer>;
+  readonly handle: UntypedHandleCall;
+}
+
+/** What is done around every call. */
+export interface EndpointContext {
+  /** Whether an `authorization` value may pass. */
+  readonly authorize: (authorization: string | undefined) => boolean;
+  /** A defect of ours. */
+  readonly onDefect: (error: unknown) => void;
+}
+
+const same = (bytes: Buffer): Buffer => bytes;
+
+export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** @throws RequestError when the bytes are no such message */
+export const decode = <I extends DescMessage>(schema: I, bytes: Buffer): MessageShape<I> => {
+  try {
+    return fromBinary(schema, bytes);
+  } catch (cause) {
+    throw new RequestError('invalid', `the message cannot be read: ${(cause as Error).message}`, { expected: schema.typeName, cause });
+  }
+};
+
+const toStatus = (error: RequestError): Parameters<sendUnaryData<Buffer>>[0] => {
+  const metadata = new Metadata();
+  // Clients with a retry policy wait that long.
+  if (error.retryAfter !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(1000 * error.retryAfter)));
+  return { code: GRPC_STATUS[error.code], details: explainError(error), metadata };
+};
+
+/** A method that has bytes for messages. */
+export const bytesMethod = (method: DescMethod): MethodDefinition<Buffer, Buffer> => ({
+  path: `/${method.parent.typeName}/${method.name}`,
+  requestStream: false,
+  responseStream: method.methodKind === 'server_streaming',
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+});
+
+/**
+ * @param isOpen needs no token: health must be told to whoever runs the server
+ * @param answer what it throws becomes the call's status
+ * @param failed told of each call that has another status than OK, and after how many milliseconds
+ */
+export const unaryEndpoint = <I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  { authorize, onDefect }: EndpointContext,
+  isOpen: boolean,
+  answer: (request: MessageShape<I>, call: BytesCall) => MessageShape<O> | Promise<MessageShape<O>>,
+  failed?: (call: BytesCall, error: RequestError, milliseconds: number) => void,
+): Endpoint => {
+  const respond = async (call: BytesCall): Promise<Buffer> => {
+    const [authorization] = call.metadata.get('authorization');
+    if (!isOpen && !authorize(authorization?.toString())) throw new RequestError('unauthorized', 'no token, or a wrong one', { expected: 'authorization: Bearer TOKEN' });
+    return bufferOf(toBinary(method.output, await answer(decode(method.input, call.request), call)));
+  };
+  const handle = (call: BytesCall, callback: sendUnaryData<Buffer>): void => {
+    const started = performance.now();
+    respond(call).then(
+      (bytes) => {
+        callback(null, bytes);
+      },
+      (error: unknown) => {
+        const known = error instanceof RequestError ? error : defect(error);
+        if (known.code === 'internal') onDefect(known.cause ?? known);
+        failed?.(call, known, performance.now() - started);
+        callback(toStatus(known));
+      },
+    );
+  };
+  return { definition: bytesMethod(method), handle: handle as UntypedHandleCall };
+};

@@ -1,0 +1,27 @@
+/** Which files make up a version. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactError } from '../../config/errors.js';
+import { explainIoFailure } from '../../data/io-failure.js';
+import { EXPORT_FILES, type ExportManifest } from '../../export/manifest.js';
+
+/** The files that a manifest vouches for. */
+export const filesOf = (manifest: string, where: string): readonly string[] => {
+  try {
+    return (JSON.parse(manifest) as Pick<ExportManifest, 'files'>).files.map(({ path }) => path);
+  } catch (cause) {
+    throw new ArtifactError(`${where} is damaged`, { where, expected: 'the manifest of an export', fix: 'publish the export again under another --name', cause });
+  }
+};
+
+/** An export's manifest as it is written, and the files beside it. Whatever else its folder holds is no part of it. */
+export const readVersionFiles = async (directory: string): Promise<{ readonly manifest: string; readonly files: readonly string[] }> => {
+  const path = join(directory, EXPORT_FILES.manifest);
+  const manifest = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw explainIoFailure(error, path);
+  });
+  return { manifest, files: filesOf(manifest, path) };
+};
+
+export const otherContents = (place: string): ArtifactError =>
+  new ArtifactError(`${place} is there already, and is another export`, { where: place, expected: 'versions never change', fix: 'publish it under another --name' });
