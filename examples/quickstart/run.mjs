@@ -10,3 +10,12 @@ runPipeline([
   ['simulate', data, '--candidates', '1000000', '--force'],
   ['unify', '--config', here, '--data', data],
 ]);
+
+const exported = join(here, '.onefold', 'unify', 'exports');
+process.stdout.write(`
+To serve it, and to ask for two ads' scores (docs/serving.md):
+
+  npx onefold serve ${exported}
+  curl -s http://127.0.0.1:8080/v1/score -H 'content-type: application/json' \\
+    -d '{"surface": "search", "features": {"user": "419", "query": "gaming 1"}, "candidates": [{"ad_id": "1721"}, {"ad_id": "1703"}]}'
+`);
