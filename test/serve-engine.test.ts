@@ -8,7 +8,7 @@ import { ParityError } from '../src/config/errors.js';
 import { digestOf, EXPORT_FILES, type ExportManifest } from '../src/export/manifest.js';
 import { LoadedVersion } from '../src/serve/engine/loaded-version.js';
 import { Engine, type EngineOptions } from '../src/serve/engine/engine.js';
-import { WorkerPool } from '../src/serve/engine/worker-pool.js';
+import { WorkerGoneError, WorkerPool } from '../src/serve/engine/worker-pool.js';
 import { inputsOf } from '../src/serve/json/raw-inputs.js';
 import { readScoreRequest } from '../src/serve/json/read-score-request.js';
 import type { RawRequest } from '../src/serve/raw-request.js';
@@ -96,9 +96,9 @@ describe('a swap under load', () => {
 });
 
 describe('a deadline', () => {
-  const timed = async (answer: Promise<unknown>): Promise<readonly [unknown, number]> => {
+  const timed = async (score: () => Promise<unknown>): Promise<readonly [unknown, number]> => {
     const started = performance.now();
-    const code = await answer.then(() => 'ok', (error: unknown) => (error as { code: string }).code);
+    const code = await score().then(() => 'ok', (error: unknown) => (error as { code: string }).code);
     return [code, performance.now() - started];
   };
 
@@ -112,7 +112,7 @@ describe('a deadline', () => {
     rmSync(join(directory, EXPORT_FILES.candidateGraph));
     void engine.stopWorker();
     await new Promise((resolve) => setImmediate(resolve));
-    const [code, milliseconds] = await timed(engine.score(requestOf(engine, 0, { deadline: performance.now() + 50 })));
+    const [code, milliseconds] = await timed(() => engine.score(requestOf(engine, 0, { deadline: performance.now() + 50 })));
     expect(code).toBe('deadline');
     expect(milliseconds).toBeGreaterThan(45);
     await engine.close(0);
@@ -120,14 +120,14 @@ describe('a deadline', () => {
 
   it('is not missed by waiting for others', async () => {
     const engine = await engineOf(['v1'], { batchWaitMs: 20_000 });
-    const [code, milliseconds] = await timed(engine.score(requestOf(engine, 0, { deadline: performance.now() + 4000 })));
+    const [code, milliseconds] = await timed(() => engine.score(requestOf(engine, 0, { deadline: performance.now() + 4000 })));
     expect([code, milliseconds < 4000]).toEqual(['ok', true]);
     await engine.close(0);
   });
 
   it('that is over is called that', async () => {
     const engine = await engineOf(['v1']);
-    expect((await timed(engine.score(requestOf(engine, 0, { deadline: performance.now() - 1 }))))[0]).toBe('deadline');
+    expect((await timed(() => engine.score(requestOf(engine, 0, { deadline: performance.now() - 1 }))))[0]).toBe('deadline');
     await engine.close(0);
   });
 });
@@ -171,6 +171,20 @@ describe('a version that predicts something else than it did', () => {
 });
 
 describe('threads', () => {
+  it('that are asked to end while one of them starts end one after the other, and each is counted', async () => {
+    const loaded = new LoadedVersion({ ...shop.exports.feed, version: 'v1' });
+    const [gone, failures]: [string[], unknown[]] = [[], []];
+    const pool = await WorkerPool.start({ versions: [{ key: loaded.key, directory: loaded.directory }], workers: 2, threads: 1, userCacheBytes: 0, onIdle: () => undefined, onGone: (reason) => gone.push(reason), onFailed: (error) => failures.push(error) });
+    await Promise.all(Array.from({ length: 6 }, () => pool.stopOne()));
+    expect([gone.length, failures]).toEqual([6, []]);
+    await expect.poll(() => pool.hasIdle).toBe(true);
+    // Nobody is left waiting for a thread where there will be none.
+    await Promise.all([pool.stopOne(), pool.stopOne()]);
+    const waiting = [pool.stopOne(), pool.runSoon(loaded.key, []).catch((error: unknown) => error)] as const;
+    await pool.close();
+    expect(await Promise.all(waiting)).toEqual([undefined, expect.any(WorkerGoneError)]);
+  });
+
   const threads = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Worker' || name === 'MessagePort').length;
 
   it('that cannot be replaced are tried again, leave nothing behind, and are not counted', async () => {
@@ -194,11 +208,11 @@ describe('threads', () => {
     renameSync(graph, away);
     await pool.stopOne();
     await expect(pool.runSoon(loaded.key, [packed])).rejects.toThrow(/candidate\.onnx/);
-    await expect.poll(() => failures.length, { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(() => failures.length).toBeGreaterThan(2);
     expect(pool.alive).toBe(0);
     expect(threads()).toBeLessThanOrEqual(before + 1);
     renameSync(away, graph);
-    await expect.poll(() => pool.hasIdle, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => pool.hasIdle).toBe(true);
     expect(pool.alive).toBe(1);
     await expectAnswer();
     await pool.close();

@@ -171,9 +171,14 @@ export class Engine implements Scorer {
     }
   }
 
-  /** Ends one thread as a crash would. */
+  /**
+   * Ends one thread as a crash would.
+   *
+   * @throws RequestError when there is none
+   */
   async stopWorker(): Promise<void> {
-    await this.#generation?.pool.stopOne();
+    if (this.#generation === undefined) throw new RequestError('unavailable', 'no version is loaded');
+    await this.#generation.pool.stopOne();
   }
 
   /** Takes on nothing more, and waits for what was taken on, but not longer than the grace. */

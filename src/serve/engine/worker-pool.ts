@@ -139,7 +139,7 @@ export class WorkerPool {
   #isClosed = false;
   /** Places whose thread did not start when it was last tried. */
   readonly #failing = new Set<number>();
-  /** Whoever waits for a thread that is idle. */
+  /** Whoever waits for a thread. */
   #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   private constructor(options: WorkerPoolOptions) {
@@ -204,9 +204,8 @@ export class WorkerPool {
   async runSoon(key: string, requests: readonly ArrayBuffer[]): Promise<RunResult> {
     for (let tries = 1; ; tries += 1) {
       while (!this.hasIdle) {
-        await new Promise<void>((resolve, reject) => {
-          this.#waiting.push({ resolve, reject });
-        });
+        if (this.#isClosed) throw new WorkerGoneError('the threads were ended');
+        await this.#change();
       }
       try {
         return await this.run(key, requests);
@@ -216,15 +215,30 @@ export class WorkerPool {
     }
   }
 
-  /** Takes one thread away in the middle of what it does, as a crash would; another takes its place. */
+  /**
+   * Takes one thread away in the middle of what it does, as a crash would; another takes its place. Where none is open, the next that is.
+   *
+   * @throws what keeps threads from starting
+   */
   async stopOne(): Promise<void> {
-    await this.#workers.find((worker) => worker?.isGone === false)?.abandon();
+    for (; !this.#isClosed; await this.#change()) {
+      const open = this.#workers.find((worker) => worker?.isOpen === true && !worker.isGone);
+      if (open !== undefined) return open.abandon();
+    }
   }
 
   /** Ends the threads, each after the run it has. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
     await Promise.all(this.#workers.map((worker) => worker?.close()));
+  }
+
+  /** Settles once a thread is idle, or none will be any more; fails with what keeps one from starting. */
+  #change(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+    });
   }
 
   #becameIdle(): void {
