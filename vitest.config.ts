@@ -10,5 +10,7 @@ export default defineConfig({
     env: { ORT_DISABLE_TELEMETRY: '1' },
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What a machine does in milliseconds takes seconds where others keep it busy.
+    expect: { poll: { timeout: 10_000 } },
   },
 });

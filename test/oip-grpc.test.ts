@@ -222,12 +222,12 @@ describe('an infer call', () => {
   });
 
   it('has the deadline of its client, and is cancelled with it', async () => {
-    scorer.gate = new Promise<void>((resolve) => setTimeout(resolve, 1500));
+    scorer.gate = new Promise<void>((resolve) => setTimeout(resolve, 4000));
     const started = performance.now();
-    const late = inferItems({ deadline: Date.now() + 300 });
+    const late = inferItems({ deadline: Date.now() + 2000 });
     await expect.poll(() => scorer.seen.length).toBe(1);
-    expect(scorer.seen[0]!.deadline! - started).toBeGreaterThan(200);
-    expect(scorer.seen[0]!.deadline! - started).toBeLessThan(400);
+    expect(scorer.seen[0]!.deadline! - started).toBeGreaterThan(1500);
+    expect(scorer.seen[0]!.deadline! - started).toBeLessThan(4000);
     expect((await failureOf(late.answer)).code).toBe(status.DEADLINE_EXCEEDED);
     await expect.poll(() => scorer.seen[0]!.signal!.aborted).toBe(true);
     const left = inferItems();

@@ -22,7 +22,7 @@ let golden: readonly GoldenRequest[];
 beforeAll(async () => {
   shop = await createServedShop();
   golden = await shop.golden('feed');
-  server = await startServerProcess([shop.exports.feed.directory, '--max-body-bytes', '100000', '--max-queue', '10000', '--max-wait-ms', '60000']);
+  server = await startServerProcess([shop.exports.feed.directory, '--max-body-bytes', '100000', '--max-queue', '10000']);
 }, 120_000);
 
 afterAll(async () => {

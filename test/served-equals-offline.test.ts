@@ -23,7 +23,7 @@ const AT_A_TIME = 8;
 
 const largestDifferences = async ({ exported, rows, events }: Served): Promise<{ readonly candidates: number; readonly largest: Readonly<Record<string, number>> }> => {
   const opened = await openExport(exported);
-  const server = await startServerProcess([exported, '--max-queue', '1000', '--max-wait-ms', '60000', '--timeout-ms', '60000', '--user-cache-mb', '16']);
+  const server = await startServerProcess([exported, '--max-queue', '1000', '--user-cache-mb', '16']);
   const { asks, close } = protocolsOf(server, opened.manifest.surface, inputsOf(opened.encoders, opened.manifest));
   const largest: Record<string, number> = Object.fromEntries(Object.keys(asks).map((name) => [name, 0]));
   let candidates = 0;

@@ -55,7 +55,7 @@ it('are scored as if they had brought them, in JSON and over the Open Inference 
     asked.push({ request, ids: { userId, itemIds } });
   }
   await store.close();
-  const server = await startServerProcess([feed.directory, '--features', location, '--feature-timeout-ms', '5000']);
+  const server = await startServerProcess([feed.directory, '--features', location]);
   try {
     for (const { request, ids } of asked) {
       const { viewType, time } = request;

@@ -36,9 +36,12 @@ const firstLine = (child: ChildProcess, log: () => string): Promise<string> =>
     });
   });
 
+/** Nobody is refused or given up because others keep the machine busy; a test of a limit names its own. */
+const PATIENCE = ['--max-wait-ms', '60000', '--timeout-ms', '60000', '--feature-timeout-ms', '5000'];
+
 /** Starts a server with these arguments on free ports. */
 export const startServerProcess = async (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunningServer> => {
-  const child = spawn(process.execPath, [MAIN, 'serve', ...args, '--port', '0', '--grpc-port', '0', '--admin-port', '0', '--workers', '1', '--json'], {
+  const child = spawn(process.execPath, [MAIN, 'serve', ...PATIENCE, ...args, '--port', '0', '--grpc-port', '0', '--admin-port', '0', '--workers', '1', '--json'], {
     env: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'], HOME: process.env['HOME'], NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

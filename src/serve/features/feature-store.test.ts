@@ -64,10 +64,10 @@ describe('the embedded store', () => {
 
   it('keeps what an update does not name, and forgets what has expired', async () => {
     await store.write([{ user: 'u', features: { country: 'de', age: 3 } }]);
-    await store.write([{ user: 'u', features: { age: 4 } }, { item: 'i', features: { price: 1 }, ttl: 0.05 }]);
+    await store.write([{ user: 'u', features: { age: 4 } }, { item: 'i', features: { price: 1 }, ttl: 1 }]);
     const query = { userId: 'u', itemIds: ['i', null, 'j'], sequences: [], before: 0, limit: 1 };
     expect(await store.lookup(query)).toMatchObject({ user: { country: 'de', age: 4 }, items: [{ price: 1 }, undefined, undefined] });
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await new Promise((resolve) => setTimeout(resolve, 1050));
     expect((await store.lookup(query)).items).toEqual([undefined, undefined, undefined]);
     expect(await store.sweep()).toBeGreaterThan(0);
   });

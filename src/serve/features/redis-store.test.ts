@@ -60,7 +60,7 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
     completeRequest({ surface: 'search', time: 100, candidateCount: 1, userId: 'u', itemIds: ['i'], requestColumns: new Map(), candidateColumns: new Map() }, SURFACE, remote, { timeoutMs });
 
   const untilWhole = async (): Promise<void> => {
-    await expect.poll(async () => (await complete(200)).degraded, { timeout: 10_000, interval: 20 }).toEqual([]);
+    await expect.poll(async () => (await complete(200)).degraded, { interval: 20 }).toEqual([]);
   };
 
   it('answers as the embedded one does', async (context) => {
@@ -98,12 +98,13 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
 
   it('keeps the newest of very many events, and forgets what has expired', async (context) => {
     running(context);
-    await remote.write([...Array.from({ length: KEPT_EVENTS + 10 }, (_, time) => ({ event: { sequence: 'h', user: 'busy', time, fields: { pin: 'p' } } })), { item: 'brief', features: { a: 1 }, ttl: 0.05 }]);
+    await remote.write([...Array.from({ length: KEPT_EVENTS + 10 }, (_, time) => ({ event: { sequence: 'h', user: 'busy', time, fields: { pin: 'p' } } }))]);
+    await remote.write([{ item: 'brief', features: { a: 1 }, ttl: 1 }]);
     const query = { userId: 'busy', itemIds: ['brief'], sequences: ['h'], before: Infinity, limit: 5000 };
     const found = await remote.lookup(query);
     expect(found.events[0]!.times).toEqual(Array.from({ length: KEPT_EVENTS }, (_, index) => index + 10));
     expect(found.items).toEqual([{ a: 1 }]);
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await new Promise((resolve) => setTimeout(resolve, 1050));
     expect((await remote.lookup(query)).items).toEqual([undefined]);
     expect((await remote.counts()).histories).toBeGreaterThan(0);
   });
@@ -119,19 +120,19 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
     const took = performance.now() - began;
     expect(answers.every(({ degraded }) => degraded.join() === 'user,history,items')).toBe(true);
     expect(answers.every(({ request }) => request.requestColumns.size + request.candidateColumns.size === 0)).toBe(true);
-    // Three waited in vain, and then nobody did.
+    // Three waited in vain, and then nobody did: forty would have taken two seconds.
     expect(took).toBeGreaterThan(100);
-    expect(took).toBeLessThan(400);
+    expect(took).toBeLessThan(1000);
     // After a rest, one of many finds out for all.
     await new Promise((resolve) => setTimeout(resolve, 550));
     const waited = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const start = performance.now();
-        await complete(100);
+        await complete(1000);
         return performance.now() - start;
       }),
     );
-    expect(waited.filter((milliseconds) => milliseconds > 50)).toHaveLength(1);
+    expect(waited.filter((milliseconds) => milliseconds > 500)).toHaveLength(1);
     server.resume();
     await untilWhole();
   });
@@ -139,13 +140,13 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
   it('that stops is done without until it is back', async (context) => {
     const server = running(context);
     await server.kill();
-    await expect.poll(async () => (await complete(200)).degraded, { timeout: 5000 }).toEqual(['user', 'history', 'items']);
+    await expect.poll(async () => (await complete(200)).degraded).toEqual(['user', 'history', 'items']);
     await expect(applyUpdate(remote, FILL)).rejects.toMatchObject({ code: 'unavailable' });
     await server.restart();
     await untilWhole();
-    expect((await complete(200)).request.candidateColumns.size).toBe(0);
+    expect((await complete(5000)).request.candidateColumns.size).toBe(0);
     await remote.write(FILL);
-    const { request } = await complete(200);
+    const { request } = await complete(5000);
     expect([...request.requestColumns.keys(), ...request.candidateColumns.keys()]).toEqual(['country', 'history.pin', 'brand']);
   });
 });

@@ -182,8 +182,8 @@ test('the delay of the event loop is that since the last look', async () => {
   const longest = read(busy, 'onefold_event_loop_delay_max_seconds')!;
   expect(longest).toBeGreaterThan(0.08);
   expect(longest).toBeGreaterThanOrEqual(read(busy, 'onefold_event_loop_delay_p50_seconds')!);
-  await sleep(50);
-  expect(read(await collect(), 'onefold_event_loop_delay_max_seconds')).toBeLessThan(longest);
+  // Others may hold this process up in any one look.
+  await expect.poll(async () => read(await collect(), 'onefold_event_loop_delay_max_seconds'), { interval: 50 }).toBeLessThan(longest);
 });
 
 test('counting the scores of a request takes microseconds', () => {
