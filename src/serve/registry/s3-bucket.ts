@@ -79,12 +79,13 @@ export class S3Bucket {
 
   /** Undefined when it is not there. */
   async get(name: string): Promise<StoredText | undefined> {
+    const abortSignal = AbortSignal.timeout(TEXT_MS);
     try {
-      const { Body, ETag, Metadata } = await this.#client.send(new GetObjectCommand(this.#object(name)), { abortSignal: AbortSignal.timeout(TEXT_MS) });
+      const { Body, ETag, Metadata } = await this.#client.send(new GetObjectCommand(this.#object(name)), { abortSignal });
       return { text: await Body!.transformToString(), etag: ETag!, writer: Metadata?.['writer'] };
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw this.#explain(error, name);
+      throw this.#explain(abortSignal.aborted ? new Error(`no answer within ${TEXT_MS / 1000} s`) : error, name);
     }
   }
 
@@ -147,12 +148,15 @@ export class S3Bucket {
 
   async download(name: string, path: string): Promise<void> {
     for (let tries = 1; ; tries += 1) {
+      // What is not answered at all the client has asked for several times.
+      const { Body } = await this.#client.send(new GetObjectCommand(this.#object(name))).catch((error: unknown) => {
+        throw this.#explain(error, name);
+      });
       try {
-        const { Body } = await this.#client.send(new GetObjectCommand(this.#object(name)));
         await pipeline(Body as Readable, createWriteStream(path));
         return;
       } catch (error) {
-        if (tries < DOWNLOAD_TRIES && statusOf(error) === undefined && explainIoFailure(error, path) === error) continue;
+        if (tries < DOWNLOAD_TRIES && explainIoFailure(error, path) === error) continue;
         throw this.#explain(explainIoFailure(error, path), name);
       }
     }
@@ -183,7 +187,7 @@ export class S3Bucket {
 
   #explain(cause: unknown, name: string): IoError {
     if (cause instanceof IoError) return cause;
-    return new IoError(`${this.location}/${name}: ${cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)}`, {
+    return new IoError(`${this.location}/${name}: ${cause instanceof Error ? `${cause.name === 'Error' ? '' : `${cause.name}: `}${cause.message}` : String(cause)}`, {
       where: this.location,
       expected: 'a bucket that can be read, and written by who publishes',
       fix: 'check the bucket, the endpoint and the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION)',
