@@ -55,12 +55,17 @@ const start = (...args: readonly string[]): Promise<RunningServer> => startServe
 
 const shown = (pair: Pair | undefined): { readonly cert?: Buffer; readonly key?: Buffer } => (pair === undefined ? {} : { cert: readFileSync(pair.cert), key: readFileSync(pair.key) });
 
-const score = async (server: RunningServer, pair?: Pair, options: RequestOptions = {}): Promise<ScoreAnswer> => {
-  const body = JSON.stringify(scoreBody('feed', golden, inputsOf(shop.exports.feed.encoders, shop.exports.feed.manifest)));
-  const asked = request(`${server.http}/v1/score`, { method: 'POST', agent: false, ca: readFileSync(host!.cert), ...shown(pair), headers: { 'content-type': 'application/json' }, ...options });
+const ask = async (url: string, pair: Pair | undefined, { body, ...options }: RequestOptions & { readonly body?: string } = {}): Promise<{ readonly status: number; readonly text: string }> => {
+  const asked = request(url, { agent: false, ca: readFileSync(host!.cert), ...shown(pair), ...options });
   asked.end(body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode!, body: JSON.parse(await text(answer)) as ScoreAnswer['body'] };
+  return { status: answer.statusCode!, text: await text(answer) };
+};
+
+const score = async (server: RunningServer, pair?: Pair, options: RequestOptions = {}): Promise<ScoreAnswer> => {
+  const body = JSON.stringify(scoreBody('feed', golden, inputsOf(shop.exports.feed.encoders, shop.exports.feed.manifest)));
+  const answer = await ask(`${server.http}/v1/score`, pair, { method: 'POST', headers: { 'content-type': 'application/json' }, body, ...options });
+  return { status: answer.status, body: JSON.parse(answer.text) as ScoreAnswer['body'] };
 };
 
 /** Whether gRPC's health is told. */
@@ -105,10 +110,29 @@ describe('a server with a certificate', () => {
   });
 });
 
+describe('the admin port', () => {
+  it('has certificates where it is told to, and asks for them as the others do', async () => {
+    const open = await start();
+    const [own, both] = [await start('--admin-tls'), await start('--admin-tls', '--tls-client-ca', authority!.cert)];
+    try {
+      expect([open, own, both].map(({ admin }) => new URL(admin).protocol)).toEqual(['http:', 'https:', 'https:']);
+      expect(await ask(`${own.admin}/metrics`, undefined)).toMatchObject({ status: 200, text: expect.stringContaining('onefold_workers 1') as string });
+      expect((await ask(`${both.admin}/metrics`, client)).status).toBe(200);
+      await expect(ask(`${both.admin}/metrics`, undefined)).rejects.toThrow();
+      // `onefold top` trusts what Node does.
+      const top = ['top', '--url', `${own.admin}/metrics`, '--once', '--interval', '0.1', '--json'];
+      expect(await runCli(top, { cwd: folder })).toMatchObject({ exit: 9, stderr: expect.stringContaining('NODE_EXTRA_CA_CERTS') as string });
+      expect(await runCli(top, { cwd: folder, env: { NODE_EXTRA_CA_CERTS: host!.cert } })).toMatchObject({ exit: 0, stderr: '' });
+    } finally {
+      expect(await Promise.all([open, own, both].map((server) => server.stop()))).toEqual([0, 0, 0]);
+    }
+  });
+});
+
 describe('clients that hang', () => {
   it.each([['with', true], ['without', false]] as const)('keep no server from ending, %s certificates', async (_, isSecure) => {
     const drain = ['--drain-seconds', '1'];
-    const server = isSecure ? await start(...drain) : await startServerProcess([shop.exports.feed.directory, ...drain]);
+    const server = isSecure ? await start(...drain, '--admin-tls') : await startServerProcess([shop.exports.feed.directory, ...drain]);
     const ports = [new URL(server.http).port, server.grpc.split(':').at(-1)!, new URL(server.admin).port];
     // They neither send nor read, and never close their end.
     const sockets = await Promise.all(
@@ -138,6 +162,7 @@ describe('certificates that are wrong', () => {
     const own = ['--tls-cert', host!.cert, '--tls-key', host!.key];
     expect(await refusal('--tls-cert', host!.cert)).toContain('--tls-key is missing');
     expect(await refusal('--tls-client-ca', authority!.cert)).toContain('--tls-cert is missing');
+    expect(await refusal('--admin-tls')).toMatch(/the admin port has no certificate[^]*--tls-cert and --tls-key/);
     expect(await refusal('--tls-cert', 'none.pem', '--tls-key', host!.key)).toContain('none.pem holds no certificate');
     expect(await refusal('--tls-cert', host!.cert, '--tls-key', 'none.pem')).toContain('none.pem holds no private key');
     expect(await refusal('--tls-cert', host!.cert, '--tls-key', client!.key)).toMatch(/client\.key is not that of the certificate in .*host\.pem/);

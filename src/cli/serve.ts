@@ -88,6 +88,7 @@ export const serveCommand = (): Command =>
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-client-ca <file>', 'clients of HTTP and gRPC must show a certificate that one of these signed, PEM')
+    .option('--admin-tls', 'the admin port takes TLS alone, with the same files')
     .option('--drain-seconds <s>', 'how long requests may take to end when the server stops', amount(0), D.drainSeconds)
     .addOption(new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']).default(D.logLevel))
     .option('--trace-endpoint <url>', 'OTLP over HTTP, e.g. http://collector:4318/v1/traces; left out: no traces')

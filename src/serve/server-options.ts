@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly tlsKey: string | undefined;
   /** Certificates of which one must have signed what a client shows. */
   readonly tlsClientCa: string | undefined;
+  /** The admin port has the same certificates. */
+  readonly adminTls: boolean;
   readonly drainSeconds: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly traceEndpoint: string | undefined;
@@ -83,6 +85,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   tlsCert: undefined,
   tlsKey: undefined,
   tlsClientCa: undefined,
+  adminTls: false,
   drainSeconds: 20,
   logLevel: 'info',
   traceEndpoint: undefined,

@@ -1,12 +1,12 @@
 /** The server: an engine behind HTTP and gRPC, with what is seen of it from outside. */
 import { readFileSync } from 'node:fs';
-import type { FastifyInstance } from 'fastify';
+import { UsageError } from '../config/errors.js';
 import { Closing } from './closing.js';
 import type { FeatureLog } from './features/feature-log.js';
 import type { FeatureStore } from './features/feature-store.js';
-import { authorizer, type Authorize } from './http/authorize.js';
-import { createAdmin } from './http/create-admin.js';
-import { trackConnections, type Connections } from './http/connections.js';
+import { authorizer } from './http/authorize.js';
+import { createAdmin, type AdminOptions } from './http/create-admin.js';
+import { closerOf } from './http/connections.js';
 import { createApp } from './http/create-app.js';
 import { explainListen } from './http/explain-listen.js';
 import { readTls } from './http/read-tls.js';
@@ -74,21 +74,7 @@ const logSwap = (log: Log, event: SwapEvent): void => {
   }
 };
 
-/** Waits for answers that are under way, but not for clients that never take them. */
-const closeApp = async (app: FastifyInstance, connections: Connections, graceMs: number): Promise<void> => {
-  const timer = setTimeout(() => {
-    connections.destroyAll();
-  }, graceMs);
-  try {
-    const closed = app.close();
-    connections.endIdle();
-    await closed;
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-const admin = (started: StartedEngine, metrics: ServeMetrics, store: FeatureStore | undefined, collect: () => void, authorize: Authorize, log: Log) => {
+const admin = (started: StartedEngine, metrics: ServeMetrics, store: FeatureStore | undefined, collect: () => void, secured: Pick<AdminOptions, 'authorize' | 'tls'>, log: Log) => {
   const { engine, keeper, registry } = started;
   const published = (): NonNullable<typeof registry> => {
     if (registry === undefined) throw new RequestError('invalid', 'the server serves folders: it has no other versions', { expected: 'a server started with --registry' });
@@ -119,7 +105,7 @@ const admin = (started: StartedEngine, metrics: ServeMetrics, store: FeatureStor
       outcomes: (body) => metrics.outcomes(readOutcomes(body)),
     },
     {
-      authorize,
+      ...secured,
       onDefect: (error) => {
         log.error({ err: error }, 'an admin request failed');
       },
@@ -162,6 +148,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   try {
     const authorize = authorizer(options.tokenFile);
     const tls = readTls(options);
+    if (options.adminTls && tls === undefined) throw new UsageError('the admin port has no certificate', { where: '--admin-tls', expected: '--tls-cert and --tls-key', fix: 'give both, or leave --admin-tls out' });
     const tracing = await createTracing({ endpoint: options.traceEndpoint, sampleRatio: options.traceSample, serviceName: 'onefold', version: SERVER_VERSION, onProblem });
     closing.add('tracing', () => tracing.close());
     // Before the models, which take longer: a mistake is told of at once.
@@ -220,12 +207,12 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       onRequest(request);
     });
     const app = createApp({ engine, scorers: { json: service.for('json'), oip: service.for('oip-rest') }, authorize, limits: options, tls, serverVersion: SERVER_VERSION, readiness, unscored, onDefect });
-    const connections = trackConnections(app.server);
+    const close = closerOf(app);
     const http = await app.listen({ host: options.host, port: options.port }).catch((error: unknown) => {
       throw explainListen(error, options.host, options.port);
     });
     let appEnds: Promise<void> | undefined;
-    const endApp = (): Promise<void> => (appEnds ??= closeApp(app, connections, leftMs()));
+    const endApp = (): Promise<void> => (appEnds ??= close(leftMs()));
     closing.add('HTTP', endApp);
     let grpc: GrpcServer | undefined;
     if (options.grpcPort !== undefined) {
@@ -251,11 +238,12 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
     }
     let adminAddress: string | undefined;
     if (options.adminPort !== undefined) {
-      const adminApp = admin(started, metrics, store, collect, authorize, log);
+      const adminApp = admin(started, metrics, store, collect, { authorize, tls: options.adminTls ? tls : undefined }, log);
+      const closeAdmin = closerOf(adminApp);
       adminAddress = await adminApp.listen({ host: options.adminHost, port: options.adminPort }).catch((error: unknown) => {
         throw explainListen(error, options.adminHost, options.adminPort!);
       });
-      closing.add('the admin port', () => adminApp.close());
+      closing.add('the admin port', () => closeAdmin(0));
     }
     log.info({ http, admin: adminAddress, grpcPort: grpc?.port, current: engine.current }, 'serving');
     let settle: () => void = () => undefined;

@@ -2,9 +2,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import type { FastifyInstance } from 'fastify';
 
 /** Ends connections when a server does. */
-export interface Connections {
+interface Connections {
   /** Ends those without a request under way now, and the others once they have their answers. */
   endIdle(): void;
   /** Ends all, those too whose TLS handshake was never done. */
@@ -12,7 +13,7 @@ export interface Connections {
 }
 
 /** Node counts a connection that never sent anything as busy, and clients keep such ones in reserve. */
-export const trackConnections = (server: Server | TlsServer): Connections => {
+const trackConnections = (server: Server | TlsServer): Connections => {
   /** Requests under way on each. */
   const busy = new Map<Socket, number>();
   const raw = new Set<Socket>();
@@ -42,5 +43,25 @@ export const trackConnections = (server: Server | TlsServer): Connections => {
     destroyAll: () => {
       for (const socket of raw) socket.destroy();
     },
+  };
+};
+
+/**
+ * What ends an application that does not listen yet. It waits for answers that are under way, but not for clients that never take
+ * them: milliseconds at most.
+ */
+export const closerOf = (app: FastifyInstance): ((graceMs: number) => Promise<void>) => {
+  const connections = trackConnections(app.server);
+  return async (graceMs) => {
+    const timer = setTimeout(() => {
+      connections.destroyAll();
+    }, graceMs);
+    try {
+      const closed = app.close();
+      connections.endIdle();
+      await closed;
+    } finally {
+      clearTimeout(timer);
+    }
   };
 };

@@ -34,6 +34,7 @@ beforeEach(() => {
   done = [];
   unknown = {};
   app = createAdmin(ACTIONS, {
+    tls: undefined,
     authorize: () => true,
     onDefect: (error) => {
       throw error;

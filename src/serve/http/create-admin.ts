@@ -1,5 +1,5 @@
 /** The admin side: metrics, what is loaded, going back, and writes to the feature store. Closed unless asked for. */
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { OnefoldError } from '../../config/errors.js';
 import type { UnknownNames } from '../observe/serve-metrics.js';
 import { OUTCOMES_EXPECTED } from '../read-outcomes.js';
@@ -7,6 +7,8 @@ import { RequestError } from '../request-error.js';
 import type { ServedSurface } from '../raw-request.js';
 import type { Authorize } from './authorize.js';
 import { acceptAnyType, hasBody, parseJson } from './json-body.js';
+import type { Tls } from './read-tls.js';
+import { securedApp } from './secured.js';
 import { sendError, toRequestError } from './send-error.js';
 
 /** What the admin side can do to a server. */
@@ -23,6 +25,12 @@ export interface AdminActions {
   updateFeatures(update: unknown): Promise<void>;
   /** Labels that came in for served predictions, for the calibration ratio; gives back the names that no loaded version has. */
   outcomes(body: unknown): UnknownNames;
+}
+
+export interface AdminOptions {
+  readonly authorize: Authorize;
+  readonly tls: Tls | undefined;
+  readonly onDefect: (error: unknown) => void;
 }
 
 /** Bytes of a body, at most. */
@@ -56,8 +64,8 @@ const refusalOf = (error: OnefoldError): RequestError =>
   new RequestError(error.code === 'usage' ? 'invalid' : 'unavailable', error.message, { cause: error, ...(error.expected === undefined ? {} : { expected: error.expected }) });
 
 /** An HTTP application for whoever runs the server. */
-export const createAdmin = (actions: AdminActions, { authorize, onDefect }: { readonly authorize: Authorize; readonly onDefect: (error: unknown) => void }): FastifyInstance => {
-  const app = fastify({ logger: false, bodyLimit: MOST_BYTES, forceCloseConnections: true });
+export const createAdmin = (actions: AdminActions, { authorize, tls, onDefect }: AdminOptions): FastifyInstance => {
+  const app = securedApp({ logger: false, bodyLimit: MOST_BYTES, forceCloseConnections: true }, {}, tls);
   acceptAnyType(app);
   app.setErrorHandler((error, _request, reply) => {
     const known = toRequestError(error instanceof OnefoldError ? refusalOf(error) : error, `at most ${MOST_BYTES} bytes`);

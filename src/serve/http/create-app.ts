@@ -1,5 +1,5 @@
 /** The public HTTP side: scoring, health, and what describes them. */
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { performance } from 'node:perf_hooks';
 import type { Engine } from '../engine/engine.js';
 import { openApiDocument } from '../json/openapi.js';
@@ -15,6 +15,7 @@ import { acceptCompressed } from './compressed-bodies.js';
 import { goneSignal } from './gone-signal.js';
 import { acceptAnyType, parseJson } from './json-body.js';
 import type { Tls } from './read-tls.js';
+import { securedApp } from './secured.js';
 import { mostBytes, sendError, toRequestError } from './send-error.js';
 
 export interface AppOptions {
@@ -33,24 +34,21 @@ export interface AppOptions {
 
 const SCORE_PATH = '/v1/score';
 
-const newApp = ({ limits, tls }: AppOptions): FastifyInstance => {
-  const common = {
-    logger: false as const,
-    bodyLimit: limits.maxBodyBytes,
-    requestTimeout: limits.receiveMs,
-    connectionTimeout: 0,
-    keepAliveTimeout: 72_000,
-    forceCloseConnections: 'idle' as const,
-    return503OnClosing: false,
-    exposeHeadRoutes: false,
-  };
-  const http = { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.receiveMs, connectionsCheckingInterval: Math.min(1000, limits.receiveMs) };
-  // Both are used alike; only their server differs.
-  if (tls === undefined) return fastify({ ...common, http });
-  const { cert, key, clientCa } = tls;
-  const https = { ...http, cert, key, ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }) };
-  return fastify({ ...common, https }) as unknown as FastifyInstance;
-};
+const newApp = ({ limits, tls }: AppOptions): FastifyInstance =>
+  securedApp(
+    {
+      logger: false,
+      bodyLimit: limits.maxBodyBytes,
+      requestTimeout: limits.receiveMs,
+      connectionTimeout: 0,
+      keepAliveTimeout: 72_000,
+      forceCloseConnections: 'idle',
+      return503OnClosing: false,
+      exposeHeadRoutes: false,
+    },
+    { maxHeaderSize: limits.maxHeaderBytes, headersTimeout: limits.receiveMs, connectionsCheckingInterval: Math.min(1000, limits.receiveMs) },
+    tls,
+  );
 
 const addHealth = (app: FastifyInstance, { readiness }: AppOptions): void => {
   app.get('/healthz', (_, reply) => reply.type('text/plain').send('ok\n'));
