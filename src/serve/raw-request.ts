@@ -31,13 +31,13 @@ export interface RawRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Why a feature's value was not the request's own: it was not there, or it was null. */
-export type DefaultReason = 'missing' | 'null' | 'unknown';
+/** Why what was scored was not the request's own. */
+export type DefaultReason = 'missing' | 'null' | 'unknown' | 'late';
 
 /** A feature whose value was replaced, and on how many rows. */
 export interface DefaultedFeature {
   readonly feature: string;
-  /** `missing`: no value was given; `null`: null was; `unknown`: the vocabulary does not have it. */
+  /** `missing`: no value was given; `null`: null was; `unknown`: the vocabulary does not have it; `late`: events were not before the request. */
   readonly reason: DefaultReason;
   /** Of the request (1) or of its candidates. */
   readonly rows: number;

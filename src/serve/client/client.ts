@@ -42,7 +42,7 @@ export interface ScoreResponse<T extends string> {
   readonly requestId?: string;
   /** A probability for each candidate, in their order. */
   readonly scores: Readonly<Record<T, readonly number[]>>;
-  readonly defaulted: readonly { readonly feature: string; readonly reason: 'missing' | 'null' | 'unknown'; readonly rows: number }[];
+  readonly defaulted: readonly { readonly feature: string; readonly reason: 'missing' | 'null' | 'unknown' | 'late'; readonly rows: number }[];
   readonly ignored: readonly string[];
   readonly degraded: readonly string[];
 }

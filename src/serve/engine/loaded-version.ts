@@ -9,6 +9,7 @@ import { inputsOf } from '../json/raw-inputs.js';
 import type { DefaultedFeature, RawInput, RawRequest, ServedSurface } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
 import { packedColumns, packRequest, type PackedColumn } from './packed-request.js';
+import { sequenceFields, wholeSequences, type SequenceFields } from './whole-sequences.js';
 
 /** A request ready for a thread, and what was found out about it. */
 export interface PreparedRequest {
@@ -37,10 +38,6 @@ class Defaults {
     return [...this.#found.values()];
   }
 }
-
-/** Text columns and number columns of nulls. */
-const nulls = (type: RawInput['type'], count: number): RawColumn =>
-  type === 'text' ? { type: 'string', values: new Array<null>(count).fill(null) } : { type: 'number', values: new Float64Array(count).fill(NaN), valid: () => false };
 
 const countEqual = (values: Int32Array, wanted: number): number => {
   let count = 0;
@@ -87,8 +84,7 @@ export class LoadedVersion {
   /** Raw columns that the encoders read, by side. */
   readonly #read: Readonly<Record<RawInput['side'], ReadonlySet<string>>>;
   readonly #rawNames: ReadonlyMap<ColumnState, string>;
-  /** Request-side fields of each sequence. */
-  readonly #sequences: ReadonlyMap<string, readonly RawInput[]>;
+  readonly #sequences: SequenceFields;
 
   constructor(options: { readonly version: string; readonly directory: string; readonly manifest: ExportManifest; readonly encoders: EncoderSet }) {
     const { version, directory, manifest, encoders } = options;
@@ -109,8 +105,7 @@ export class LoadedVersion {
     const read = (side: RawInput['side']): ReadonlySet<string> => new Set(this.inputs.flatMap((input) => (input.side === side ? [input.name] : [])));
     this.#read = { request: read('request'), candidate: read('candidate') };
     this.served = { surface: manifest.surface, version, digest: this.digest, isCurrent: false, tasks: manifest.tasks, viewTypes: this.viewTypes, inputs: this.inputs };
-    const sequences = [...new Set(this.inputs.flatMap(({ sequence }) => sequence ?? []))];
-    this.#sequences = new Map(sequences.map((name) => [name, this.inputs.filter(({ sequence, side }) => sequence === name && side === 'request')]));
+    this.#sequences = sequenceFields(this.inputs);
     this.#rawNames = new Map(encoders.columns.map((state) => [state, rawColumnName(state, encoders)]));
   }
 
@@ -130,7 +125,9 @@ export class LoadedVersion {
   prepare(request: RawRequest): PreparedRequest {
     const defaults = new Defaults();
     const viewType = this.#viewTypeOf(request, defaults);
-    const given = this.#wholeSequences(request.requestColumns, defaults);
+    const given = wholeSequences(request.requestColumns, this.#sequences, request.time, (sequence, reason) => {
+      defaults.add(sequence, reason, 1);
+    });
     const context = { surfaces: this.#surfaceIndex, serving: true };
     try {
       const requestColumns = this.#encoder.encodeRows('request', given, 1, { ...context, requestTimes: Float64Array.of(request.time) });
@@ -159,32 +156,6 @@ export class LoadedVersion {
     const index = viewType === undefined && hasViewTypes ? undefined : this.#viewTypeIndex.get(viewType ?? this.surface);
     if (index === undefined && viewType !== undefined) defaults.add(VIEW_TYPE, 'unknown', 1);
     return index ?? 0;
-  }
-
-  /** Fields of a sequence are of the same events: one that is not given is missing in each of them. */
-  #wholeSequences(columns: RawRequest['requestColumns'], defaults: Defaults): RawRequest['requestColumns'] {
-    let whole: Map<string, RawColumn> | undefined;
-    for (const [sequence, fields] of this.#sequences) {
-      let length: number | undefined;
-      for (const { name } of fields) {
-        const column = columns.get(name);
-        if (column?.type !== 'list' || !column.valid(0)) continue;
-        const own = column.offsets[1]! - column.offsets[0]!;
-        if (length !== undefined && own !== length) {
-          throw new RequestError('invalid', `"${name}" has ${own} events, another field of "${sequence}" has ${length}`, { path: name, expected: 'fields of one length, oldest event first' });
-        }
-        length = own;
-      }
-      if (length === undefined) continue;
-      for (const { name, type } of fields) {
-        const column = columns.get(name);
-        if (column?.type === 'list' && column.valid(0)) continue;
-        if (length > 0) defaults.add(sequence, column === undefined ? 'missing' : 'null', 1);
-        whole ??= new Map(columns);
-        whole.set(name, { type: 'list', offsets: Int32Array.of(0, length), valid: () => true, child: nulls(type, length) });
-      }
-    }
-    return whole ?? columns;
   }
 
   #countDefaults(defaults: Defaults, state: ColumnState, column: Column, raw: ReadonlyMap<string, RawColumn>): void {

@@ -84,7 +84,7 @@ const RESPONSE: JsonSchema = {
     defaulted: listOf({
       type: 'object',
       required: ['feature', 'reason', 'rows'],
-      properties: { feature: { type: 'string' }, reason: { enum: ['missing', 'null', 'unknown'] }, rows: { type: 'integer' } },
+      properties: { feature: { type: 'string' }, reason: { enum: ['missing', 'null', 'unknown', 'late'] }, rows: { type: 'integer' } },
     }),
     ignored: { ...listOf({ type: 'string' }), description: 'What was given and not read: features that the version does not have, or has on the other side; keys of a feature store where the server has none.' },
     degraded: { ...listOf({ type: 'string' }), description: 'What the feature store did not answer for.' },
