@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { DataError, UsageError } from '../config/errors.js';
 import type { TimeUnit } from '../data/canonical.js';
 import { readUpdate } from '../serve/features/apply-update.js';
-import { KEPT_EVENTS, type FeatureStore, type FeatureUpdate } from '../serve/features/feature-store.js';
+import { KEPT_EVENTS, LONGEST_TTL, type FeatureStore, type FeatureUpdate } from '../serve/features/feature-store.js';
 import type { FeatureFile } from '../serve/features/feature-file.js';
 import { loadFeatures } from '../serve/features/load-features.js';
 import { openFeatureStore, type StoreOpening } from '../serve/features/open-feature-store.js';
@@ -40,7 +40,9 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_40
 const seconds = (text: string): number => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? [];
   if (amount === undefined || unit === undefined || Number(amount) === 0) throw new InvalidArgumentError('expected e.g. 90s, 15m, 12h or 7d');
-  return Number(amount) * UNITS[unit]!;
+  const total = Number(amount) * UNITS[unit]!;
+  if (total > LONGEST_TTL) throw new InvalidArgumentError('expected at most ten years, 3652d');
+  return total;
 };
 
 const timeUnit = (text: string): TimeUnit => {

@@ -1,15 +1,16 @@
 /** Changes to a feature store from outside: checked before anything is written. */
 import { z } from 'zod';
+import { EXACT, isExact } from '../json/exact-text.js';
 import { RequestError } from '../request-error.js';
-import { LONGEST_ID, LONGEST_SEQUENCE, type FeatureStore, type FeatureUpdate } from './feature-store.js';
+import { LONGEST_ID, LONGEST_SEQUENCE, LONGEST_TTL, type FeatureStore, type FeatureUpdate } from './feature-store.js';
 import { updateProblems } from './update-problems.js';
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const shortText = (bytes: number): z.ZodString => z.string().min(1).refine((text) => Buffer.byteLength(text) <= bytes, { error: `at most ${bytes} bytes of UTF-8` });
-const id = z.union([shortText(LONGEST_ID), z.number()]).transform(String);
+const id = z.union([shortText(LONGEST_ID), z.number().refine(isExact, { error: EXACT })]).transform(String);
 const sequence = shortText(LONGEST_SEQUENCE).regex(/^[^.@/]+$/, { error: 'a name of a feature: no ".", "@" or "/"' });
 const features = z.record(z.string(), z.union([scalar, z.array(scalar)]));
-const ttl = z.number().positive().optional();
+const ttl = z.number().positive().max(LONGEST_TTL).optional();
 
 /** One update. */
 export const updateSchema = z.union([
@@ -33,7 +34,7 @@ export const readUpdate = (value: unknown): FeatureUpdate => {
 };
 
 /**
- * Writes one update, or a list of them, all or none.
+ * Writes one update, or a list of them; where one is wrong, none.
  *
  * @throws RequestError `invalid` naming the first that is none; `unavailable` when the store does not take them
  */

@@ -70,3 +70,6 @@ export const KEPT_EVENTS = 1000;
 /** UTF-8 bytes of ids of users and items, and of names of sequences: LMDB's keys, a name and an id together, have at most 1,978. */
 export const LONGEST_ID = 1000;
 export const LONGEST_SEQUENCE = 500;
+
+/** Seconds, ten years: Redis takes no expiry that is much further away. */
+export const LONGEST_TTL = 315_576_000;

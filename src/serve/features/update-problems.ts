@@ -15,8 +15,11 @@ export const updateProblems = (update: unknown, error: z.ZodError): readonly str
   if (!isObject(update)) return [];
   const kinds = KINDS.filter((kind) => kind in update);
   const [issue] = error.issues;
-  if (kinds.length !== 1 || issue?.code !== 'invalid_union') return [];
-  // The other kinds' problems begin with the kind that is not there.
-  const own = issue.errors.find((problems) => !problems.some(({ path }) => path.length === 1 && KINDS.some((kind) => kind === path[0] && kind !== kinds[0])));
+  if (kinds.length !== 1 || issue === undefined) return [];
+  // Where it has the form of its kind, only that kind's problems are told; else those of all, of which the others' begin with the kind that is not there.
+  const own =
+    issue.code === 'invalid_union' && issue.path.length === 0
+      ? issue.errors.find((problems) => !problems.some(({ path }) => path.length === 1 && KINDS.some((kind) => kind === path[0] && kind !== kinds[0])))
+      : error.issues;
   return (own ?? []).map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`));
 };

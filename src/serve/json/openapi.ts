@@ -28,7 +28,7 @@ const sequenceSchema = (sequence: string, inputs: readonly RawInput[]): JsonSche
   const fields = inputs.filter((input) => input.sequence === sequence);
   const named = (of: (input: RawInput) => JsonSchema): JsonSchema => Object.fromEntries(fields.map((input) => [input.name.slice(sequence.length + 1), of(input)]));
   return {
-    description: 'Events before the request, oldest first; @time in epoch milliseconds.',
+    description: 'Events before the request, oldest first; @time in epoch milliseconds. What is at or after the time of the request is left out.',
     oneOf: [listOf({ type: 'object', properties: named(scalarSchema) }), { type: 'object', properties: named(valueSchema) }, { type: 'null' }],
   };
 };
@@ -60,7 +60,7 @@ export const requestSchema = (surface: ServedSurface): JsonSchema => {
       viewType: surface.viewTypes.length === 0 ? { type: 'string' } : { type: 'string', examples: surface.viewTypes },
       requestId: { type: 'string', description: 'Comes back with the answer.' },
       userId: { type: 'string', description: 'Key of the user in the feature store.' },
-      time: { type: ['integer', 'string'], description: 'Epoch milliseconds or ISO 8601; left out: now. Histories end before it.' },
+      time: { type: ['integer', 'string'], description: 'Epoch milliseconds or ISO 8601, UTC where it names no zone; left out: now. Histories end before it.' },
       features: { type: 'object', properties: sideProperties(surface, 'request') },
       candidates: {
         description: 'A list of candidates, or an object with a list for each feature; left out: as many as itemIds.',

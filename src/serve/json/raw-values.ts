@@ -3,6 +3,7 @@ import type { RawColumn, RawLists, RawNumbers, RawStrings } from '../../data/raw
 import { canonicalText } from '../../data/table-rows.js';
 import { isTime, type RawInput } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
+import { EXACT, isExact } from './exact-text.js';
 
 /** Where a value stands: made into a path only for an error. */
 export type PathOf = (row: number) => string;
@@ -21,7 +22,10 @@ export const misfit = (path: string, value: unknown, expected: string): RequestE
 
 const toText = (value: unknown, path: () => string): string | null => {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return canonicalText(value);
+  if (typeof value === 'number') {
+    if (isExact(value)) return canonicalText(value);
+    throw misfit(path(), value, EXACT);
+  }
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   throw misfit(path(), value, 'a text, a number, true or false, or null');

@@ -1,9 +1,11 @@
 /** `POST /v1/score`: from JSON to a raw request. */
+import { parseMoment } from '../../config/moment.js';
 import { didYouMean } from '../../config/suggest.js';
 import type { RawColumn } from '../../data/raw-column.js';
 import type { RawInput, RawRequest, ServedSurface } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
 import type { RequestNames } from '../unscored.js';
+import { EXACT, isExact } from './exact-text.js';
 import { misfit, readColumn, UNREAD } from './raw-values.js';
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -54,8 +56,8 @@ const textAt = (body: JsonObject, key: string): string | undefined => {
   const value = own(body, key);
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  throw misfit(key, value, 'a text');
+  if (typeof value === 'number' && isExact(value)) return String(value);
+  throw misfit(key, value, typeof value === 'number' ? EXACT : 'a text');
 };
 
 /** What a body names, whatever else it is: for what is told of requests that cannot be read. */
@@ -70,9 +72,9 @@ export const namesIn = (body: unknown): RequestNames => {
 const timeOf = (body: JsonObject): number => {
   const value = own(body, 'time');
   if (value === undefined || value === null) return Date.now();
-  const time = typeof value === 'string' ? Date.parse(value) : value;
+  const time = typeof value === 'string' ? parseMoment(value) : value;
   if (typeof time === 'number' && Number.isFinite(time) && Math.abs(time) <= 8.64e15) return time;
-  throw misfit('time', value, 'epoch milliseconds, or a text such as 2025-01-31T12:00:00Z');
+  throw misfit('time', value, 'epoch milliseconds, or a text such as 2025-01-31T12:00:00Z (UTC where it names no zone)');
 };
 
 const deadlineOf = (body: JsonObject): number | undefined => {
@@ -193,8 +195,8 @@ const itemIdsOf = (body: JsonObject): readonly (string | null)[] | undefined => 
   if (!Array.isArray(value)) throw misfit('itemIds', value, 'a list with an id for each candidate');
   return value.map((id: unknown, index) => {
     if (typeof id === 'string' || id === null) return id;
-    if (typeof id === 'number') return String(id);
-    throw misfit(`itemIds[${index}]`, id, 'a text, or null');
+    if (typeof id === 'number' && isExact(id)) return String(id);
+    throw misfit(`itemIds[${index}]`, id, typeof id === 'number' ? EXACT : 'a text, or null');
   });
 };
 
