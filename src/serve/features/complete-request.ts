@@ -1,7 +1,7 @@
 /** Fills in what a request does not have itself. */
 import type { RawColumn } from '../../data/raw-column.js';
 import { readColumn } from '../json/raw-values.js';
-import type { RawInput, RawRequest, ServedSurface } from '../raw-request.js';
+import { isTime, type RawInput, type RawRequest, type ServedSurface } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
 import { KEPT_EVENTS, type FeatureStore, type FeatureValues, type StoreAnswer, type StoredEvents } from './feature-store.js';
 import { lookupInTime } from './guarded-store.js';
@@ -18,11 +18,20 @@ const columnOf = (input: RawInput, count: number, at: (row: number) => unknown):
   }
 };
 
-/** The value, or null where it cannot be one of the feature. */
+const DECIMAL = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/iu;
+
+/** Texts of numbers as numbers: training reads them so, whatever type the column has that they come from. */
+const numbersIn = (value: unknown): unknown => {
+  if (typeof value === 'string') return DECIMAL.test(value) ? Number(value) : null;
+  return Array.isArray(value) ? value.map(numbersIn) : value;
+};
+
+/** The value as one of the feature, or null where it cannot be one. */
 const fitting = (input: RawInput, value: unknown): unknown => {
+  const fits = input.type === 'number' && !isTime(input) ? numbersIn(value) : value;
   try {
-    readColumn(input, 1, () => value, () => input.name);
-    return value;
+    readColumn(input, 1, () => fits, () => input.name);
+    return fits;
   } catch {
     return null;
   }

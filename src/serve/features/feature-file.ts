@@ -5,7 +5,7 @@ import { checkedSelectSql, checksOf, rawName, type CheckedColumn, type CheckedSe
 import { csvScan } from '../../data/csv-source.js';
 import { quoteIdentifier, quoteLiteral, type Database } from '../../data/duckdb.js';
 import { describeColumns, type DescribedColumn, type MappedColumn } from '../../data/mapped-columns.js';
-import { describeType } from '../../data/physical-type.js';
+import { describeType, type ScalarClass } from '../../data/physical-type.js';
 import { rowsBeforeFiles, type Relation } from '../../data/relations.js';
 import { sourceFiles, type SourceFiles } from '../../data/source-files.js';
 import { queryStep, runStep } from '../../data/sql-step.js';
@@ -26,7 +26,7 @@ export interface OpenFeatureFile {
   readonly name: string;
   /** Rows with `@file`, `@row`, `@id` (text), `@moment` (epoch ms), `@f0`, `@f1` … for the features, and `@code` and `@value` of bad ones. */
   readonly select: string;
-  readonly features: readonly { readonly name: string; readonly isBoolean: boolean }[];
+  readonly features: readonly { readonly name: string; readonly scalar: ScalarClass }[];
   /** What codes mean: 1 + the index. */
   readonly checks: readonly Check[];
   /** Rows before each file where `@row` runs on over several. */
@@ -114,7 +114,7 @@ export const openFeatureFile = async (database: Database, source: FeatureFile): 
   return {
     name: source.file,
     select: `SELECT *${moment} FROM (${checkedSelectSql(select)})`,
-    features: columns.map(([name], index) => ({ name, isBoolean: described[keys.length + index]!.type.scalar === 'boolean' })),
+    features: columns.map(([name], index) => ({ name, scalar: described[keys.length + index]!.type.scalar })),
     checks: checksOf(select),
     rowsBefore: () => rowsBeforeFiles(database, relation),
   };

@@ -103,6 +103,21 @@ describe('completeRequest', () => {
     expect(values).toEqual({ country: ['de'], age: [31], 'history.pin': ['a', 'b'], 'history.@time': [50, 99], brand: ['x', 'y'], price: [2, null] });
   });
 
+  it.each([
+    ['9300000000000000', 9.3e15],
+    [' 1e3 ', 1000],
+    ['-.5', -0.5],
+    ['1e999', null],
+    ['0x10', null],
+    ['', null],
+    ['12 apples', null],
+    [[1], null],
+  ])('reads %j as training reads it where a number belongs', async (age, expected) => {
+    await store.write([{ user: 'texts', features: { age } }]);
+    const { request: completed } = await complete({ userId: 'texts' });
+    expect(valuesOf(completed.requestColumns.get('age'))).toEqual([expected]);
+  });
+
   it("leaves the request's own values as they are", async () => {
     const own: RawColumn = { type: 'string', values: ['fr'] };
     const brand: RawColumn = { type: 'string', values: [null, 'z'] };

@@ -63,6 +63,12 @@ describe('loading features', () => {
     });
   });
 
+  it('keeps whole numbers as numbers beside one that is too large to be exact', async () => {
+    const values = `CASE i WHEN 2 THEN 9300000000000001 WHEN 3 THEN NULL ELSE i END`;
+    await load({ kind: 'item', file: await write('large.parquet', `SELECT 'large ' || i AS id, CAST(${values} AS BIGINT) AS v, [CAST(${values} AS BIGINT)] AS all FROM range(4) t(i)`), key: 'id' });
+    expect(await Promise.all([0, 1, 2, 3].map((row) => item(`large ${row}`)))).toEqual([{ v: 0, all: [0] }, { v: 1, all: [1] }, { v: '9300000000000001', all: ['9300000000000001'] }, { v: null, all: [null] }]);
+  });
+
   it('reads ids as training does: a text as it is, a whole number whatever its type', async () => {
     await load({ kind: 'item', file: await write('texts.parquet', `SELECT * FROM (VALUES ('007', 1), ('7e1', 2), (' 8', 3)) AS t(id, v)`), key: 'id' });
     expect([await item('007'), await item('7e1'), await item(' 8'), await item('7'), await item('70')]).toEqual([{ v: 1 }, { v: 2 }, { v: 3 }, undefined, undefined]);

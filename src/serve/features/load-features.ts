@@ -2,6 +2,7 @@
 import { DataError } from '../../config/errors.js';
 import { stopIfAborted } from '../../config/interruption.js';
 import { explainDuckDbError, openDatabase } from '../../data/duckdb.js';
+import type { ScalarClass } from '../../data/physical-type.js';
 import type { RawColumn } from '../../data/raw-column.js';
 import { openFeatureFile, type FeatureFile, type OpenFeatureFile } from './feature-file.js';
 import { LONGEST_ID, type FeatureStore, type FeatureUpdate, type FeatureValue } from './feature-store.js';
@@ -20,26 +21,32 @@ const MEMORY_LIMIT = '1GB';
 
 type Scalar = string | number | boolean | null;
 
-const scalarAt = (column: RawColumn, row: number, isBoolean: boolean): Scalar => {
-  if (column.type === 'string') return column.values[row] ?? null;
+/** Integers of 64 bits are texts where one of those beside them is no double. */
+const integerOf = (text: string): Scalar => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
+
+const scalarAt = (column: RawColumn, row: number, scalar: ScalarClass): Scalar => {
+  if (column.type === 'string') {
+    const text = column.values[row] ?? null;
+    return text !== null && scalar === 'number' ? integerOf(text) : text;
+  }
   if (column.type === 'list' || !column.valid(row)) return null;
   const value = column.values[row]!;
-  if (isBoolean) return value !== 0;
+  if (scalar === 'boolean') return value !== 0;
   return Number.isFinite(value) ? value : null;
 };
 
-const valueAt = (column: RawColumn, row: number, isBoolean: boolean): FeatureValue => {
-  if (column.type !== 'list') return scalarAt(column, row, isBoolean);
+const valueAt = (column: RawColumn, row: number, scalar: ScalarClass): FeatureValue => {
+  if (column.type !== 'list') return scalarAt(column, row, scalar);
   if (!column.valid(row)) return null;
   const from = column.offsets[row]!;
-  return Array.from({ length: column.offsets[row + 1]! - from }, (_, index) => scalarAt(column.child, from + index, isBoolean));
+  return Array.from({ length: column.offsets[row + 1]! - from }, (_, index) => scalarAt(column.child, from + index, scalar));
 };
 
 const textAt = (column: RawColumn, row: number): string => (column as { readonly values: readonly string[] }).values[row]!;
 
 /** Row of its own file, from 1. */
 const placeOf = async (file: OpenFeatureFile, column: (name: string) => RawColumn, row: number): Promise<string> => {
-  const [name, number] = [textAt(column('@file'), row), Number(scalarAt(column('@row'), row, false))];
+  const [name, number] = [textAt(column('@file'), row), Number(scalarAt(column('@row'), row, 'number'))];
   return `${name}, row ${number - ((await file.rowsBefore()).get(name) ?? 0)}`;
 };
 
@@ -82,8 +89,8 @@ export const loadFeatures = async ({ store, source, ttl, onProgress, signal }: L
           const place = await placeOf(file, column, row);
           throw new DataError(`${place}: an id of ${Buffer.byteLength(id)} bytes`, { where: place, expected: `1 to ${LONGEST_ID} bytes`, fix: 'correct the row; those before it may be written already' });
         }
-        const values = Object.fromEntries(features.map(({ name, isBoolean, values: of }) => [name, valueAt(of, row, isBoolean)]));
-        updates.push(toUpdate(id, Number(scalarAt(times, row, false)), values));
+        const values = Object.fromEntries(features.map(({ name, scalar, values: of }) => [name, valueAt(of, row, scalar)]));
+        updates.push(toUpdate(id, Number(scalarAt(times, row, 'number')), values));
       }
       await store.write(updates);
       rows += updates.length;
