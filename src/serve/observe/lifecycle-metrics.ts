@@ -4,10 +4,12 @@ import type { ServedSurface } from '../raw-request.js';
 import { VERSION_LABELS, type Instruments } from './instruments.js';
 import { RunningTotal } from './running-total.js';
 
+/** `pointed`: to a version that was loaded already, as a rollback is; `refused`: the new version is broken. */
+const SWAP_OUTCOMES = ['swapped', 'pointed', 'refused'] as const;
+
 /** A change of the versions that serve. */
 export interface SwapReport {
-  /** `pointed`: to a version that was loaded already, as a rollback is; `refused`: the new version is broken. */
-  readonly outcome: 'swapped' | 'pointed' | 'refused';
+  readonly outcome: (typeof SWAP_OUTCOMES)[number];
   readonly seconds: number;
 }
 
@@ -34,6 +36,8 @@ export class LifecycleMetrics {
   constructor(instruments: Instruments) {
     this.#version = instruments.gauge('version_info', 'Versions that are loaded; current: requests that name none get it.', [...VERSION_LABELS, 'current']);
     this.#swaps = instruments.counter('swaps_total', 'Changes of the versions that serve.', ['outcome']);
+    // Prometheus sees no increase in a series that begins with one.
+    for (const outcome of SWAP_OUTCOMES) this.#swaps.inc({ outcome }, 0);
     this.#swapSeconds = instruments.histogram('swap_duration_seconds', 'Time of a change, with all checks.', ['outcome'], [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]);
     this.#storeCalls = instruments.counter('store_operations_total', 'Calls of the feature store.', ['op', 'outcome']);
     this.#storeSeconds = instruments.histogram('store_duration_seconds', 'Time of a call of the feature store.', ['op']);

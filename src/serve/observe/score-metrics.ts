@@ -1,5 +1,6 @@
 /** What is predicted, what was predicted on held-out rows, and what came of it. */
 import type { Gauge } from 'prom-client';
+import type { ServedSurface } from '../raw-request.js';
 import { VERSION_LABELS, type Instruments } from './instruments.js';
 import type { LabelledTotals } from './labelled-totals.js';
 import { ProbabilityBins, registerProbabilities } from './probability-histogram.js';
@@ -76,6 +77,17 @@ export class ScoreMetrics {
     this.#outcomeLabels = instruments.totals('outcome_label_sum_total', 'Sum of the labels reported for rows that were served.', SLICE_LABELS);
     this.#outcomePredictions = instruments.totals('outcome_prediction_sum_total', 'Sum of what was predicted for the rows whose labels were reported.', SLICE_LABELS);
     this.#outcomeRows = instruments.totals('outcome_rows_total', 'Rows whose labels were reported.', SLICE_LABELS);
+  }
+
+  /** Totals begin with nothing: Prometheus sees no increase in a series that begins with what it counts. */
+  versions(served: readonly ServedSurface[]): void {
+    for (const { surface, version, viewTypes, tasks } of served) {
+      for (const task of tasks) {
+        this.#notFinite.add([surface, version, task], 0);
+        // Without view types the surface is one; with them it stands for requests that name none.
+        for (const viewType of new Set([surface, ...viewTypes])) this.outcomes({ surface, version, viewType, task, labels: 0, predictions: 0, rows: 0 });
+      }
+    }
   }
 
   scored({ surface, version, viewType, scores }: ScoresReport): void {

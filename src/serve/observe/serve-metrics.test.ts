@@ -68,6 +68,14 @@ test('scores: a distribution per task, sums per view type, and what is no number
   expect(read(samples, 'onefold_scores_not_finite_total', { ...V1, task: 'save' })).toBeUndefined();
 });
 
+test('what alerts count is there before anything is counted, or its first would be no increase', async () => {
+  const samples = await collect();
+  expect(['swapped', 'pointed', 'refused'].map((outcome) => read(samples, 'onefold_swaps_total', { outcome }))).toEqual([0, 0, 0]);
+  expect(read(samples, 'onefold_scores_not_finite_total', { ...V1, task: 'click' })).toBe(0);
+  const outcomes = ['onefold_outcome_label_sum_total', 'onefold_outcome_prediction_sum_total', 'onefold_outcome_rows_total'];
+  for (const view_type of ['grid', 'search']) expect(outcomes.map((name) => read(samples, name, { ...V1, view_type, task: 'click' }))).toEqual([0, 0, 0]);
+});
+
 test('labels that come later are held against what was predicted for them', async () => {
   metrics.heldOut({ ...V1, task: 'click', rate: 0.05, prediction: 0.06 });
   metrics.outcomes({ ...V1, viewType: 'grid', task: 'click', labels: 4, predictions: 5, rows: 100 });

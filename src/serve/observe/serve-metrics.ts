@@ -63,6 +63,7 @@ export class ServeMetrics {
   versions(served: readonly ServedSurface[]): void {
     this.#known.update(served, this.#now());
     this.#lifecycle.versions(served);
+    this.#scores.versions(served);
   }
 
   requestDone(report: RequestReport): void {
