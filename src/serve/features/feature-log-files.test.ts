@@ -57,13 +57,13 @@ it('shows readers no file that is not whole', async () => {
 
 it('loses no other request to values that no file can hold', async () => {
   const log = open();
-  logOne(log, 'r1', { requestColumns: new Map([['query', texts('half \ud83d of a character, and \\ud83d in letters')], ['history.@time', times(1e300, 999.9, -0.5)]]) });
+  logOne(log, 'r1', { requestColumns: new Map([['query', texts('half \ud83d of a character, and \\ud83d in letters')], ['history.@time', times(-1e300, -0.5, 999.9, 1000)]]) });
   logOne(log, 'r2', { requestColumns: new Map([['query', texts('zero \0, quotes " and 👟')]]), time: 1234.5 });
   await log.close();
   expect(log.counts).toEqual({ written: 2, dropped: 0 });
   expect(await read()).toMatchObject([
-    { '@request_id': 'r1', query: 'half \ufffd of a character, and \\ud83d in letters', 'history.@time': [null, 999, -1] },
-    { '@request_id': 'r2', query: 'zero \0, quotes " and 👟', '@time': 1234, 'probability.click': [0.5] },
+    { '@request_id': 'r1', query: 'half \ufffd of a character, and \\ud83d in letters', 'history.@time': [null, -0.5, 999.9] },
+    { '@request_id': 'r2', query: 'zero \0, quotes " and 👟', '@time': 1234.5, 'probability.click': [0.5] },
   ]);
 });
 

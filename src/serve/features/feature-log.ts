@@ -9,7 +9,8 @@ import { explainIoFailure } from '../../data/io-failure.js';
 import type { Database } from '../../data/duckdb.js';
 import type { RawColumn } from '../../data/raw-column.js';
 import { RAW } from '../../data/raw-rows.js';
-import type { RawInput, RawRequest, ScoredRequest, ServedSurface } from '../raw-request.js';
+import { sequenceFields, wholeSequences } from '../engine/whole-sequences.js';
+import { isTime, type RawInput, type RawRequest, type ScoredRequest, type ServedSurface } from '../raw-request.js';
 
 export interface FeatureLogOptions {
   /** Files are `<surface>/<time>-<id>.parquet` in it. */
@@ -60,8 +61,7 @@ const valueAt = (column: RawColumn, row: number): unknown => {
 };
 
 /** SQL type of a column of one row. */
-const typeOf = ({ type, form, name, sequence }: RawInput): string => {
-  if (sequence !== undefined && name.endsWith('.@time')) return 'BIGINT[]';
+const typeOf = ({ type, form }: RawInput): string => {
   const scalar = type === 'text' ? 'VARCHAR' : 'DOUBLE';
   return form === 'scalar' ? scalar : `${scalar}[]`;
 };
@@ -70,15 +70,16 @@ const typeOf = ({ type, form, name, sequence }: RawInput): string => {
 const columnsOf = ({ inputs, tasks }: Pick<ServedSurface, 'inputs' | 'tasks'>): readonly (readonly [name: string, type: string])[] => [
   [RAW.requestId, 'VARCHAR'],
   [RAW.userId, 'VARCHAR'],
-  [RAW.time, 'BIGINT'],
+  // With their fractions: what is before a request by less than a millisecond is before it still.
+  [RAW.time, 'DOUBLE'],
   [RAW.viewType, 'VARCHAR'],
   ['@version', 'VARCHAR'],
   ...inputs.map((input) => [input.name, input.side === 'request' ? typeOf(input) : `${typeOf(input)}[]`] as const),
   ...tasks.map((task) => [`probability.${task}`, 'FLOAT[]'] as const),
 ];
 
-/** Whole milliseconds, or null for what is no moment. */
-const moment = (value: unknown): number | null => (typeof value === 'number' && Math.abs(value) <= 8.64e15 ? Math.floor(value) : null);
+/** Milliseconds, or null for what is no moment. */
+const moment = (value: unknown): number | null => (typeof value === 'number' && Math.abs(value) <= 8.64e15 ? value : null);
 
 const moments = (value: unknown): unknown => (Array.isArray(value) ? value.map(moment) : value);
 
@@ -92,18 +93,22 @@ const jsonOf = (line: Readonly<Record<string, unknown>>): string => {
   return JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.replace(HALVES, '\ufffd') : value));
 };
 
-const lineOf = (request: RawRequest, { scores, version }: ScoredRequest, { inputs, surface }: ServedSurface): string => {
+const lineOf = (request: RawRequest, { scores, version }: ScoredRequest, { inputs, surface, viewTypes }: ServedSurface): string => {
+  // As it was scored: training takes no other history.
+  const requestColumns = wholeSequences(request.requestColumns, sequenceFields(inputs), request.time, () => undefined);
   const line: Record<string, unknown> = {
     [RAW.requestId]: request.requestId ?? randomUUID(),
     [RAW.userId]: request.userId ?? null,
     [RAW.time]: moment(request.time),
-    [RAW.viewType]: request.viewType ?? surface,
+    // A surface without view types is one; among others its name would be a view type that there is not.
+    [RAW.viewType]: request.viewType ?? (viewTypes.length > 0 ? null : surface),
     '@version': version,
   };
-  for (const { name, side, sequence } of inputs) {
-    const column = (side === 'request' ? request.requestColumns : request.candidateColumns).get(name);
+  for (const input of inputs) {
+    const { name, side } = input;
+    const column = (side === 'request' ? requestColumns : request.candidateColumns).get(name);
     if (column === undefined) line[name] = side === 'request' ? null : new Array<null>(request.candidateCount).fill(null);
-    else if (sequence !== undefined && name.endsWith('.@time')) line[name] = moments(valueAt(column, 0));
+    else if (isTime(input)) line[name] = moments(valueAt(column, 0));
     else line[name] = side === 'request' ? valueAt(column, 0) : Array.from({ length: request.candidateCount }, (_, row) => valueAt(column, row));
   }
   for (const [task, values] of Object.entries(scores)) line[`probability.${task}`] = Array.from(values);
