@@ -1,12 +1,13 @@
 /** `onefold features` as a process of its own, while another one reads the store. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openLmdbStore } from '../src/serve/features/lmdb-store.js';
+import { boundUser, skipLoudly } from './support/refusing-disk.js';
 import { runCli, type CliRun } from './support/run-cli.js';
 
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -47,6 +48,21 @@ it('loads, puts, shows and counts', async () => {
     item: { tags: ['x'] },
   });
   expect(JSON.parse((await features('stats', 'store', '--json')).stdout)).toEqual({ users: 2, items: 1, histories: 1 });
+});
+
+it('is read by a user who may not write it, if readers can say so', async (context) => {
+  const user = await boundUser(directory);
+  if (typeof user === 'string') return skipLoudly(context, user);
+  expect((await put('store', ['{"user": "u", "features": {"age": 1}}'])).exit).toBe(0);
+  const [data, lock] = [join(directory, 'store/data.mdb'), join(directory, 'store/lock.mdb')];
+  for (const [path, mode] of [[directory, 0o755], [join(directory, 'store'), 0o755], [data, 0o444], [lock, 0o666]] as const) chmodSync(path, mode);
+  const asUser = (...args: readonly string[]): Promise<CliRun> => runCli(['features', ...args], { cwd: directory, ...user });
+  expect(JSON.parse((await asUser('get', 'store', '--user', 'u', '--json')).stdout)).toMatchObject({ user: { age: 1 } });
+  writeFileSync(join(directory, 'users.csv'), 'id,age\nu,2\n');
+  expect(await asUser('load', 'store', '--users', 'users.csv', '--key', 'id')).toMatchObject({ exit: 9, stderr: expect.stringContaining('this process may only read the store') as string });
+  chmodSync(lock, 0o444);
+  expect(await asUser('get', 'store', '--user', 'u')).toMatchObject({ exit: 9, stderr: expect.stringMatching(/store: the store cannot be opened[^]*chmod a\+rw store\/lock\.mdb/u) as string });
+  for (const path of [data, lock]) chmodSync(path, 0o644);
 });
 
 it('names a line that is no update; those before it are written', async () => {

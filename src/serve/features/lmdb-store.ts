@@ -1,5 +1,7 @@
 /** The embedded store: LMDB in a folder. Reads are of mapped memory, and do not wait for writes; several processes may read. */
+import { accessSync, constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { IoError } from '../../config/errors.js';
 import { explainIoFailure } from '../../data/io-failure.js';
@@ -47,6 +49,22 @@ const eventsBefore = ({ times, fields }: StoredEvents, before: number, limit: nu
   return { times: times.slice(start, end), fields: Object.fromEntries(Object.entries(fields).map(([name, values]) => [name, values.slice(start, end)])) };
 };
 
+/** The file that holds everything, and the one where readers say what they read, so that no writer takes its place. */
+const DATA = 'data.mdb';
+
+const LOCK = 'lock.mdb';
+
+/** Why a file cannot be written; undefined where it can, or is not there yet. */
+const refusalOf = (file: string): string | undefined => {
+  try {
+    accessSync(file, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? undefined : code;
+  }
+};
+
 class LmdbStore implements FeatureStore {
   readonly #root: RootDatabase;
   readonly #users: Database<StoredRecord, string>;
@@ -54,12 +72,14 @@ class LmdbStore implements FeatureStore {
   readonly #histories: Database<StoredHistory, HistoryKey>;
 
   readonly #directory: string;
+  readonly #isReadOnly: boolean;
   #last: Promise<void> = Promise.resolve();
 
   constructor(directory: string) {
     this.#directory = directory;
+    this.#isReadOnly = refusalOf(join(directory, DATA)) !== undefined;
     // Every write is a transaction here. Of those that LMDB would gather by itself it rejects promises that nobody has.
-    this.#root = open({ path: directory, noSubdir: false, maxDbs: 8, eventTurnBatching: false });
+    this.#root = open({ path: directory, noSubdir: false, maxDbs: 8, eventTurnBatching: false, readOnly: this.#isReadOnly });
     const database = <V, K extends string | HistoryKey>(name: string): Database<V, K> => this.#root.openDB<V, K>({ name, sharedStructuresKey: STRUCTURES });
     this.#users = database('users');
     this.#items = database('items');
@@ -104,6 +124,7 @@ class LmdbStore implements FeatureStore {
 
   /** All that `work` writes, or nothing; one transaction after the other. */
   #transact(work: () => void): Promise<void> {
+    if (this.#isReadOnly) return Promise.reject(new IoError(`${this.#directory}: this process may only read the store`, { where: this.#directory, expected: 'a user that may write its files', fix: 'write as the user that the store belongs to' }));
     const done = this.#last.then(() => this.#commit(work));
     this.#last = done.catch(() => undefined);
     return done;
@@ -177,16 +198,29 @@ const explainWrite = (error: unknown, directory: string): unknown => {
   });
 };
 
+/** LMDB names no file, and has the system's words alone. */
+const explainOpen = (error: unknown, directory: string): unknown => {
+  if (!(error instanceof Error) || !/^(?:Permission denied|Read-only file system)/u.test(error.message)) return explainIoFailure(error, directory);
+  return new IoError(`${directory}: the store cannot be opened (${error.message})`, {
+    where: directory,
+    expected: 'files that this user may read, and a lock.mdb that it may write: readers say there what they read',
+    fix: `give this user the store's folder, or at least: chmod a+rx ${directory}, chmod a+r ${join(directory, DATA)}, chmod a+rw ${join(directory, LOCK)}`,
+    cause: error,
+  });
+};
+
 /**
- * Opens a store in a folder, which is made where it is not there.
+ * Opens a store in a folder, which is made where it is not there. Where its file cannot be written it is only read.
  *
  * @throws IoError when the folder cannot be used
  */
 export const openLmdbStore = async (directory: string): Promise<Required<FeatureStore>> => {
   try {
     await mkdir(directory, { recursive: true });
+    // LMDB would read without saying so; on a file system that nobody writes to there is no need to.
+    if (refusalOf(join(directory, LOCK)) === 'EACCES') throw new Error(`Permission denied: ${LOCK}`);
     return new LmdbStore(directory);
   } catch (error) {
-    throw explainIoFailure(error, directory);
+    throw explainOpen(error, directory);
   }
 };
