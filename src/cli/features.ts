@@ -59,6 +59,7 @@ interface LoadFlags extends CommonOptions {
   readonly time?: string;
   readonly timeUnit: TimeUnit;
   readonly columns?: Readonly<Record<string, string>>;
+  readonly where?: string;
   readonly ttl?: number;
 }
 
@@ -69,8 +70,8 @@ const addColumn = (text: string, before: Readonly<Record<string, string>> = {}):
   return { ...before, [feature]: column };
 };
 
-const sourceOf = ({ users, items, events, key, user, time, timeUnit: unit, columns }: LoadFlags): FeatureFile => {
-  const mapping = columns === undefined ? {} : { columns };
+const sourceOf = ({ users, items, events, key, user, time, timeUnit: unit, columns, where }: LoadFlags): FeatureFile => {
+  const mapping = { ...(columns === undefined ? {} : { columns }), ...(where === undefined ? {} : { where }) };
   const given = [users, items, events].filter((one) => one !== undefined);
   if (given.length !== 1) throw new UsageError('one kind of features at a time', { where: '--users', expected: 'one of --users, --items and --events', fix: 'load each with a command of its own' });
   if (events !== undefined) {
@@ -113,6 +114,7 @@ const loadCommand = (): Command =>
     .option('--time <column>', 'moment of an event')
     .option('--time-unit <unit>', 'of a time that is a number: s, ms or us', timeUnit, 'ms')
     .option('--columns <FEATURE=COLUMN...>', 'features that are columns of another name, or expressions; only these are loaded (default: all columns)', addColumn)
+    .option('--where <condition>', 'rows to load, as an SQL condition, e.g. "action = \'click\'"')
     .option('--ttl <time>', 'what is written expires after this, e.g. 7d', seconds)
     .option('--json', 'print one JSON object on standard output')
     .addHelpText('after', `\nExamples:${LOAD_EXAMPLES}\n`)

@@ -16,6 +16,8 @@ export type FeatureFile = {
   readonly file: string;
   /** Columns or expressions by feature; left out: every column but the id and the time, by its own name. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** SQL condition of the rows that are read; left out: all. */
+  readonly where?: string;
 } & (
   | { readonly kind: 'user' | 'item'; readonly key: string }
   | { readonly kind: 'event'; readonly sequence: string; readonly user: string; readonly time: string; readonly timeUnit: TimeUnit }
@@ -96,8 +98,8 @@ export const openFeatureFile = async (database: Database, source: FeatureFile): 
   const described = await describeColumns(database, [...keys, ...columns.map(([name, text], index) => mapped(`@f${index}`, `feature "${name}"`, '--columns', text))], {
     owner: source.file,
     relation,
-    where: undefined,
-    whereOption: '',
+    where: source.where,
+    whereOption: '--where',
   });
   const checked = described.map((column, index): CheckedColumn => {
     const ref = rawName(index);
@@ -109,7 +111,7 @@ export const openFeatureFile = async (database: Database, source: FeatureFile): 
     // Of one column `checks` see the canonical value, in microseconds; what is kept is milliseconds, with their fraction.
     return { ...base, canonical: time, output: `CAST(${name} AS DOUBLE) / 1000` };
   });
-  const select: CheckedSelect = { from: relation.sql, where: undefined, kept: { '"@file"': '"@file"', '"@row"': '"@row"' }, columns: checked, checks: [] };
+  const select: CheckedSelect = { from: relation.sql, where: source.where, kept: { '"@file"': '"@file"', '"@row"': '"@row"' }, columns: checked, checks: [] };
   const moment = source.kind === 'event' ? '' : ', NULL::DOUBLE AS "@moment"';
   return {
     name: source.file,

@@ -105,6 +105,14 @@ describe('loading features', () => {
     expect(await history(`u-${kind}`)).toEqual({ times: [1767225600001.5], fields: { pin: ['p'], topic: [7] } });
   });
 
+  it('takes the rows of a condition, as training does', async () => {
+    const file = await write('some.jsonl', `SELECT 's' AS user, 1767225600000 + i AS at, i AS n, CASE i % 2 WHEN 0 THEN 'click' ELSE 'view' END AS action FROM range(5) t(i)`);
+    const source = { kind: 'event', sequence: 'h', file, user: 'user', time: 'at', timeUnit: 'ms', columns: { n: 'n' } } as const;
+    expect(await load({ ...source, where: "action = 'click'" })).toBe(3);
+    expect(await history('s')).toMatchObject({ fields: { n: [0, 2, 4] } });
+    await expect(load({ ...source, where: 'acton = 1' })).rejects.toMatchObject({ code: 'data', where: '--where', message: expect.stringContaining('acton') as string });
+  });
+
   it('puts events of any order in their order', async () => {
     const file = await write('order.csv', `SELECT 'o' AS user, 1767225600000 + (i * 7) % 50 AS at, 'p' || (i * 7) % 50 AS pin FROM range(50) t(i)`);
     await load({ kind: 'event', sequence: 'h', file, user: 'user', time: 'at', timeUnit: 'ms' });
