@@ -82,9 +82,12 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
   it('loses no update of several at a time to one record', async (context) => {
     const server = running(context);
     const others = await Promise.all(Array.from({ length: 4 }, () => openFeatureStore(server.url)));
-    await Promise.all(others.flatMap((store, from) => Array.from({ length: 10 }, (_, index) => store.write([{ user: 'shared', features: { [`${from} ${index}`]: index } }]))));
+    await Promise.all(others.flatMap((store, from) => Array.from({ length: 100 }, (_, index) => store.write([{ user: 'shared', features: { [`${from} ${index}`]: index } }]))));
     const { user } = await remote.lookup({ userId: 'shared', itemIds: [], sequences: [], before: 0, limit: 1 });
-    expect(Object.keys(user!)).toHaveLength(40);
+    expect(Object.keys(user!)).toHaveLength(400);
+    // What waits together is in the order it came in.
+    await Promise.all(Array.from({ length: 50 }, (_, index) => remote.write([{ item: 'last', features: { n: index } }])));
+    expect((await remote.lookup({ userId: undefined, itemIds: ['last'], sequences: [], before: 0, limit: 1 })).items).toEqual([{ n: 49 }]);
     for (const store of others) await store.close();
   });
 

@@ -1,4 +1,5 @@
 /** The store for many machines: Redis, or Valkey, which speaks the same protocol. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis, type ChainableCommander } from 'ioredis';
 import { IoError } from '../../config/errors.js';
 import { KEPT_EVENTS, NO_EVENTS, type FeatureStore, type FeatureUpdate, type FeatureValues, type StoredEvents, type StoreQuery } from './feature-store.js';
@@ -29,8 +30,11 @@ const REPLACE = `
   if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
   return 1`;
 
-/** Times that a record is tried to be replaced, while others replace it. */
+/** Times that a record is tried to be replaced, while other processes replace it. */
 const MOST_TRIES = 50;
+
+/** Milliseconds between two tries, at most: by chance, so that those who collided do not collide again. */
+const LONGEST_PAUSE_MS = 50;
 
 /** Milliseconds; 0: for good. */
 const expiryOf = (ttl: number | undefined): number => (ttl === undefined ? 0 : Math.ceil(1000 * ttl));
@@ -88,6 +92,8 @@ class RedisStore implements FeatureStore {
   readonly #place: string;
   /** Why there is no connection. */
   #refusal: Error | undefined;
+  #waiting: { readonly updates: readonly FeatureUpdate[]; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  #isWriting = false;
 
   constructor(url: string) {
     this.#place = url.replace(/\/\/[^@/]*@/, '//');
@@ -137,13 +143,36 @@ class RedisStore implements FeatureStore {
     };
   }
 
-  async write(updates: readonly FeatureUpdate[]): Promise<void> {
+  /** Writes of this process are made one after the other, those that wait together: none takes another's record away. */
+  write(updates: readonly FeatureUpdate[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ updates, resolve, reject });
+      if (!this.#isWriting) void this.#writeWaiting();
+    });
+  }
+
+  async #writeWaiting(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#waiting.length > 0) {
+      const together = this.#waiting.splice(0);
+      try {
+        await this.#writeAll(together.flatMap(({ updates }) => updates));
+        for (const { resolve } of together) resolve();
+      } catch (error) {
+        for (const { reject } of together) reject(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  async #writeAll(updates: readonly FeatureUpdate[]): Promise<void> {
     const pipeline = this.#redis.pipeline();
     for (const update of updates) if ('event' in update) addEvent(pipeline, update);
     if (pipeline.length > 0) await this.#run(pipeline);
     let left = recordChanges(updates);
     for (let tries = 0; left.size > 0; tries += 1) {
       if (tries === MOST_TRIES) throw this.#explain(new Error(`${left.size} records are written by others all the time`));
+      if (tries > 0) await sleep(Math.random() * Math.min(2 ** tries, LONGEST_PAUSE_MS));
       left = await this.#replace(left);
     }
   }
