@@ -187,6 +187,7 @@ describe('an infer call', () => {
     ['text that is no UTF-8', { modelName: 'feed', inputs: [{ ...headOf(items(1)), contents: { bytesContents: [Buffer.of(0xff)] } }] }, status.INVALID_ARGUMENT, 'inputs[0]: element 0 is no UTF-8'],
     ['a negative dimension', { modelName: 'feed', inputs: [{ ...headOf(items(1)), shape: [-1n] }] }, status.INVALID_ARGUMENT, 'inputs[0].shape: a dimension is -1'],
     ['too many candidates', rawMessage('feed', [items(1001)]), status.RESOURCE_EXHAUSTED, 'inputs: the call has 1001 candidates'],
+    ['more inputs than any surface has', { modelName: 'feed', inputs: new Array(4097).fill({}) as [] }, status.RESOURCE_EXHAUSTED, 'inputs: the call has 4097 inputs'],
     ['an unknown output', { ...typedMessage('feed', [items(1)]), outputs: [{ name: 'buy' }] }, status.NOT_FOUND, 'outputs[0].name: "feed" has no output "buy"'],
     ['an output name beyond what a status may hold', { ...typedMessage('feed', [items(1)]), outputs: [{ name: '\u{1F600}'.repeat(20_000) }] }, status.NOT_FOUND, 'outputs[0].name: "feed" has no output "\u{1F600}'],
     ['classification', { ...typedMessage('feed', [items(1)]), outputs: [{ name: 'click', parameters: { classification: { parameterChoice: { case: 'int64Param', value: 1n } } } }] }, status.INVALID_ARGUMENT, 'outputs[0].parameters.classification: classification is not supported'],

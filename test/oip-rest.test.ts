@@ -166,7 +166,7 @@ describe('an infer call', () => {
     const { parameters } = await inferJson('search', { inputs: [candidates(2), { name: 'colour', datatype: 'BYTES', shape: [2], data: ['red', 'blue'] }, { name: 'odd', datatype: 'FP32', shape: [7], data: [1, 2, 3, 4, 5, 6, 7] }] });
     expect(JSON.parse(parameters['defaulted']!)).toContainEqual({ feature: 'price', reason: 'missing', rows: 2 });
     expect(new Set(JSON.parse(parameters['ignored']!) as string[])).toEqual(new Set(['colour', 'odd']));
-    expect(scorer.seen[0]!.candidateColumns.get('colour')).toEqual({ type: 'string', values: ['red', 'blue'] });
+    expect([[...scorer.seen[0]!.candidateColumns.keys()], scorer.seen[0]!.unread]).toEqual([['item'], ['colour', 'odd']]);
   });
 
   it('may have no candidate, or a request without any', async () => {
@@ -198,6 +198,7 @@ describe('an infer call', () => {
     ['requests out of order', 400, { inputs: [candidates(2), { name: 'row_to_request', datatype: 'INT32', shape: [2], data: [1, 0] }] }, 'inputs[1]: element 1 of "row_to_request" is 0'],
     ['more candidates than allowed', 413, { inputs: [candidates(1001)] }, 'inputs: the call has 1001 candidates; expected: at most 1000'],
     ['more requests than allowed', 413, { inputs: [{ name: 'row_to_request', datatype: 'INT32', shape: [1], data: [0] }, { name: 'age', datatype: 'FP32', shape: [1001], data: new Array(1001).fill(1) }] }, 'inputs: the call has 1001 requests; expected: at most 1000'],
+    ['more inputs than any surface has', 413, { inputs: new Array(4097).fill({}) }, 'inputs: the call has 4097 inputs; expected: at most 4096'],
     ['an unknown output', 404, { inputs: [candidates(1)], outputs: [{ name: 'buy' }] }, 'outputs[0].name: "search" has no output "buy"; expected: one of click'],
     ['shared memory', 400, { inputs: [{ name: 'item', datatype: 'BYTES', shape: [1], parameters: { shared_memory_region: 'x' } }] }, 'inputs[0].parameters.shared_memory_region: shared memory is not supported'],
     ['a timeout that is no number', 400, { inputs: [candidates(1)], parameters: { timeout: 'soon' } }, 'parameters.timeout: the timeout is no such number; expected: microseconds'],

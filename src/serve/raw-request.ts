@@ -21,6 +21,8 @@ export interface RawRequest {
   readonly requestColumns: ReadonlyMap<string, RawColumn>;
   /** Candidate-side raw columns of `candidateCount` rows each. */
   readonly candidateColumns: ReadonlyMap<string, RawColumn>;
+  /** Names of columns that were left out because the version does not read them. Whoever left them out tells the client of them. */
+  readonly unread?: readonly string[];
   /** Left out: every task of the surface. */
   readonly tasks?: readonly string[];
   /** `performance.now()` after which nobody waits for the answer. */

@@ -75,7 +75,7 @@ export class ScoringService {
     const result = degraded.length + keys.length === 0 ? scored : { ...scored, degraded, ignored: [...scored.ignored, ...keys] };
     metrics.defaulted(result.surface, result.version, result.defaulted);
     // Keys are no columns.
-    if (scored.ignored.length > 0) metrics.ignored(result.surface, scored.ignored.length);
+    metrics.ignored(result.surface, scored.ignored.length + (request.unread?.length ?? 0));
     metrics.scored({ surface: result.surface, version: result.version, viewType: completed.viewType ?? completed.surface, scores: result.scores });
     const served = engine.find(result.surface, result.version)?.served;
     if (served !== undefined) featureLog?.log(completed, result, served);

@@ -175,6 +175,13 @@ describe('what nobody reads', () => {
     expect(await metrics.text()).toContain('onefold_ignored_columns_total{surface="feed"} 4');
   });
 
+  it('is named once by a call of several requests, and counted for each', async () => {
+    const inputs = [{ name: 'row_to_request', datatype: 'INT32', shape: [2], data: [0, 1] }, { name: 'age', datatype: 'FP64', shape: [2], data: [30, 40] }, { name: 'colour', datatype: 'BYTES', shape: [2], data: ['red', 'blue'] }];
+    const { parameters } = await answer('/v2/models/feed/infer', { inputs });
+    expect(JSON.parse((parameters as Readonly<Record<string, string>>)['ignored']!)).toEqual(['colour']);
+    expect(await metrics.text()).toContain('onefold_ignored_columns_total{surface="feed"} 2');
+  });
+
   it('is named: keys of a feature store that there is not', async () => {
     expect((await answer('/v1/score', { surface: 'feed', userId: 'u', itemIds: ['a'], candidates: [{}] }))['ignored']).toEqual(['userId', 'itemIds']);
     expect((await answer('/v1/score', { surface: 'feed', userId: 'u', candidates: [{}] }))['ignored']).toEqual(['userId']);

@@ -1,7 +1,7 @@
 /** Infer calls and answers as gRPC messages: tensors as raw bytes, or as the repeated fields of their datatypes. */
 import { create } from '@bufbuild/protobuf';
 import { RequestError } from '../request-error.js';
-import { refuseParameters, type InferAnswer, type InferCall } from './infer-call.js';
+import { checkInputs, refuseParameters, type InferAnswer, type InferCall } from './infer-call.js';
 import { ModelInferResponseSchema, type InferParameter, type InferTensorContents, type ModelInferRequest, type ModelInferRequest_InferInputTensor, type ModelInferResponse } from './open_inference_pb.js';
 import { deadlineOf } from './rest-infer.js';
 import { countElements, decodeRaw, decodeText, encodeFp32, missingAtNaN, readDatatype, type Datatype, type InputTensor, type TensorValues } from './tensors.js';
@@ -80,9 +80,10 @@ const readInput = (input: ModelInferRequest_InferInputTensor, raw: Uint8Array | 
   return { name, datatype, shape, values: raw === undefined ? decodeContents(datatype, input.contents, count, path) : decodeRaw(datatype, raw, count, path), path };
 };
 
-/** @throws RequestError `invalid` naming the field */
+/** @throws RequestError `invalid` naming the field; `too_large` */
 export const readGrpcInfer = (message: ModelInferRequest): InferCall => {
   const { inputs, rawInputContents, outputs, parameters, modelVersion, id } = message;
+  checkInputs(inputs.length);
   const isRaw = rawInputContents.length > 0;
   if (isRaw && rawInputContents.length !== inputs.length) {
     throw new RequestError('invalid', `there are ${rawInputContents.length} raw contents of ${inputs.length} inputs`, { path: 'raw_input_contents', expected: 'one for each input, or none' });

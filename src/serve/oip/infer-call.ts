@@ -36,6 +36,14 @@ export interface InferLimits {
   readonly maxCandidates: number;
 }
 
+/** Inputs of a call, at most: more than any surface has, their lengths and masks among them. */
+const MOST_INPUTS = 4096;
+
+/** @throws RequestError `too_large` */
+export const checkInputs = (count: number): void => {
+  if (count > MOST_INPUTS) throw new RequestError('too_large', `the call has ${count} inputs`, { path: 'inputs', expected: `at most ${MOST_INPUTS}` });
+};
+
 /** Parameters of inputs and outputs that ask for something this server does not do: ignoring them would give a wrong answer. */
 const REFUSED: Readonly<Record<string, string>> = {
   shared_memory_region: 'shared memory is not supported',

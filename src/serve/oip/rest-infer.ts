@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { scoresText } from '../json/scores-text.js';
 import { RequestError } from '../request-error.js';
-import { refuseParameters, type InferAnswer, type InferCall } from './infer-call.js';
+import { checkInputs, refuseParameters, type InferAnswer, type InferCall } from './infer-call.js';
 import { decodeJson, show } from './rest-tensors.js';
 import { countElements, decodeRaw, encodeFp32, readDatatype, type InputTensor } from './tensors.js';
 
@@ -104,14 +104,16 @@ export const deadlineOf = (timeout: unknown): number | undefined => {
  * Reads the body of an infer request.
  *
  * @param headerLength value of the header {@link HEADER_LENGTH}
- * @throws RequestError `invalid` naming the field
+ * @throws RequestError `invalid` naming the field; `too_large`
  */
 export const readRestInfer = (body: Buffer, headerLength: string | undefined, model: string, version: string | undefined): RestInfer => {
   const { json, binary } = splitBody(body, headerLength);
   const message = parse(json);
   const parameters = parametersOf(message, 'the body');
   const tensors = new BinaryTensors(binary);
-  const inputs = arrayAt(message['inputs'], 'inputs').map((input, index) => readInput(input, `inputs[${index}]`, tensors));
+  const given = arrayAt(message['inputs'], 'inputs');
+  checkInputs(given.length);
+  const inputs = given.map((input, index) => readInput(input, `inputs[${index}]`, tensors));
   tensors.end();
   const byDefault = parameters['binary_data_output'] === true;
   const binaryOf = new Map<string, boolean>();

@@ -41,8 +41,8 @@ const joinDefaulted = (scored: readonly ScoredRequest[]): readonly DefaultedFeat
 
 const distinct = (texts: readonly string[]): readonly string[] => [...new Set(texts)];
 
-const parametersOf = (scored: readonly ScoredRequest[]): InferAnswer['parameters'] => {
-  const ignored = distinct(scored.flatMap((one) => one.ignored));
+const parametersOf = (scored: readonly ScoredRequest[], unread: readonly string[]): InferAnswer['parameters'] => {
+  const ignored = distinct([...unread, ...scored.flatMap((one) => one.ignored)]);
   const degraded = distinct(scored.flatMap((one) => one.degraded));
   return {
     // Requests of one call may be scored by different versions while one takes over from another.
@@ -77,7 +77,7 @@ export const scoreCall = async (scorer: Scorer, { call, surface, requests }: Rea
     model: call.model,
     version: scored[0]!.version,
     ...(call.id === undefined ? {} : { id: call.id }),
-    parameters: parametersOf(scored),
+    parameters: parametersOf(scored, requests[0]!.unread ?? []),
     outputs: tasks.map((name) => ({ name, values: joinScores(scored.map(({ scores }) => scores[name]!), candidates) })),
   };
 };

@@ -127,17 +127,6 @@ const raggedColumn = (tensor: InputTensor, lengths: InputTensor, rows: number, c
   return { type: 'list', offsets, valid: always, child };
 };
 
-/**
- * A tensor that no input is known for, by its shape: undefined where it has not so many rows.
- *
- * @throws RequestError `invalid` when its lengths do not add up
- */
-export const unknownColumn = (tensor: InputTensor, lengths: InputTensor | undefined, rows: number, isBare: boolean): RawColumn | undefined => {
-  if (lengths !== undefined) return tensor.shape.length === 1 && lengths.values.values.length === rows ? raggedColumn(tensor, lengths, rows, tensor.values) : undefined;
-  if (tensor.shape.length < 2 && fitsScalar(tensor, rows)) return tensor.values;
-  return fitsList(tensor, rows, isBare) ? evenLists(tensor.values, rows, tensor.shape.at(-1)!) : undefined;
-};
-
 /** Rows `from` to before `to` of a column of `rows` rows, as a column of their own. */
 export const sliceRows = (column: RawColumn, from: number, to: number, rows: number): RawColumn => {
   if (from === 0 && to === rows) return column;

@@ -4,7 +4,7 @@ import type { RawInput, RawRequest, ServedSurface } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
 import { countRows, NamedInputs, SPECIAL, type CallRows } from './call-rows.js';
 import type { InferCall, InferLimits } from './infer-call.js';
-import { checkScalar, listColumn, scalarColumn, sliceRows, textsOf, unknownColumn, wholeNumbers } from './tensor-columns.js';
+import { checkScalar, listColumn, scalarColumn, sliceRows, textsOf, wholeNumbers } from './tensor-columns.js';
 import type { InputTensor } from './tensors.js';
 
 type Columns = Map<string, RawColumn>;
@@ -12,6 +12,8 @@ type Columns = Map<string, RawColumn>;
 interface Sides {
   readonly request: Columns;
   readonly candidate: Columns;
+  /** Names of inputs that the version does not read: nothing else of them is kept, whatever their number and shapes. */
+  readonly unread: string[];
 }
 
 /** By the list of inputs, which a loaded version keeps. */
@@ -24,20 +26,6 @@ const inputMapOf = ({ inputs }: ServedSurface): ReadonlyMap<string, RawInput> =>
     inputMaps.set(inputs, map);
   }
   return map;
-};
-
-/** Stands for an input that nobody reads and whose rows nobody can tell: its name is all that matters. */
-const unreadColumn = (rows: number): RawColumn => ({ type: 'string', values: new Array<null>(rows).fill(null) });
-
-/**
- * An input this version does not read, as another version of the surface may have it. One request with one candidate does not
- * tell the sides apart: then it is on both.
- */
-const placeUnknown = (tensor: InputTensor, lengths: InputTensor | undefined, rows: CallRows, sides: Sides): void => {
-  const candidate = unknownColumn(tensor, lengths, rows.candidates, false);
-  const request = unknownColumn(tensor, lengths, rows.requests, true);
-  if (candidate !== undefined) sides.candidate.set(tensor.name, candidate);
-  if (request !== undefined || candidate === undefined) sides.request.set(tensor.name, request ?? unreadColumn(rows.requests));
 };
 
 /** Fields of one sequence are of the same events. */
@@ -56,12 +44,12 @@ class SequenceLengths {
 }
 
 const columnsOf = (inputs: NamedInputs, rows: CallRows): Sides => {
-  const sides: Sides = { request: new Map(), candidate: new Map() };
+  const sides: Sides = { request: new Map(), candidate: new Map(), unread: [] };
   const sequences = new SequenceLengths();
   for (const tensor of inputs.values) {
     const input = inputs.known(tensor.name);
     if (input === undefined) {
-      placeUnknown(tensor, inputs.lengthsOf(tensor.name), rows, sides);
+      sides.unread.push(tensor.name);
       continue;
     }
     const { side, type, form } = input;
@@ -128,6 +116,8 @@ export const toRawRequests = (call: InferCall, surface: ServedSurface, limits: I
       candidateCount: to - from,
       requestColumns: sliceAll(columns.request, request, request + 1, rows.requests),
       candidateColumns: sliceAll(columns.candidate, from, to, rows.candidates),
+      // One list for all: a copy for each would cost inputs times requests.
+      ...(columns.unread.length === 0 ? {} : { unread: columns.unread }),
       ...(call.version === undefined ? {} : { version: call.version }),
       ...(viewType === undefined ? {} : { viewType }),
       ...(requestId === undefined ? {} : { requestId }),
