@@ -106,7 +106,7 @@ export const createApp = (options: AppOptions): FastifyInstance => {
   });
   addHealth(app, options);
   app.get('/openapi.json', () => openApiDocument(engine.surfaces(), { version: serverVersion }));
-  acceptCompressed(app, (routes) => {
+  acceptCompressed(app, limits.maxBodyBytes, (routes) => {
     addScore(routes, options);
   });
   registerOip(app, { scorer: scorers.oip, limits, serverVersion, unscored, onDefect });

@@ -97,7 +97,7 @@ export const registerOip = (app: FastifyInstance, options: OipOptions): void => 
       );
       scope.get('/', () => ({ name: SERVER_NAME, version: serverVersion, extensions: EXTENSIONS }));
       addHealth(scope, options);
-      acceptCompressed(scope, (routes) => {
+      acceptCompressed(scope, limits.maxBodyBytes, (routes) => {
         addModel(routes, '/models/:model', options);
         addModel(routes, '/models/:model/versions/:version', options);
         routes.post('/repository/index', ({ body }) => indexModels(scorer, onlyReady(body)));
