@@ -18,6 +18,13 @@ describe('closest', () => {
     expect(closest('a', [])).toBeUndefined();
   });
 
+  test('a name of any length is told from names at once', () => {
+    const known = Array.from({ length: 200 }, (_, index) => `feature_${index}`);
+    // Millions of characters against each of them took minutes.
+    expect(didYouMean('x'.repeat(4_000_000), known)).toContain('use "feature_0"');
+    expect(closest('feature_1'.padEnd(100, 'x'), known)).toBeUndefined();
+  });
+
   test('a known name is its own closest', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/), { minLength: 1 }), fc.nat(), (names, pick) => {

@@ -20,24 +20,31 @@ const distance = (a: string, b: string): number => {
   return previous[b.length]!;
 };
 
+/** No name that is meant is longer; the distance to one takes time with the product of the lengths. */
+const LONGEST = 128;
+
 const normalize = (name: string): string => name.toLowerCase().replaceAll(/[\s_-]/g, '');
 
 /**
  * The known name closest to `name`, case and separators aside; `undefined` when none is near enough (more than a
- * third of its letters differ).
+ * third of its letters differ, or it is longer than any name).
  */
 export function closest(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST) return undefined;
   const wanted = normalize(name);
+  const most = Math.max(1, Math.floor(wanted.length / 3));
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const d = distance(wanted, normalize(candidate));
+    const other = normalize(candidate);
+    if (Math.abs(other.length - wanted.length) > most) continue;
+    const d = distance(wanted, other);
     if (d < bestDistance) {
       best = candidate;
       bestDistance = d;
     }
   }
-  return bestDistance <= Math.max(1, Math.floor(wanted.length / 3)) ? best : undefined;
+  return bestDistance <= most ? best : undefined;
 }
 
 /** `"a", "b" or "c"`; at most `limit` names, the rest counted. */

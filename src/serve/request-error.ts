@@ -59,5 +59,15 @@ export class RequestError extends Error {
   }
 }
 
+/** Characters of a text in an error's answer, at most: it may hold what the client sent. */
+export const LONGEST_TEXT = 1000;
+
+/** The start of a text that a client may have made up; no character is cut in two. */
+export const shortened = (text: string, most: number): string => {
+  if (text.length <= most) return text;
+  const last = text.charCodeAt(most - 1);
+  return `${text.slice(0, last >= 0xd800 && last < 0xdc00 ? most - 1 : most)}…`;
+};
+
 /** What a client is told of a defect of ours: nothing but that it is one. */
 export const defect = (cause: unknown): RequestError => new RequestError('internal', 'the server failed; it is in its log', { cause });

@@ -134,6 +134,19 @@ describe('bodies of POST /v1/score', () => {
   });
 });
 
+describe('a key of any length that no request has', () => {
+  it.each(['x', '\u{1F600}'])('is refused with its start: %s', async (character) => {
+    const app = appWith(new Readiness(() => true));
+    const answered = await app.inject({ method: 'POST', url: '/v1/score', payload: JSON.stringify({ surface: 'feed', [character.repeat(1_000_000 / character.length)]: 1 }) });
+    await app.close();
+    const { error } = answered.json<{ error: { message: string; path: string; expected: string } }>();
+    expect(answered.statusCode).toBe(400);
+    expect(error.path).toBe(`${character.repeat(1000 / character.length)}…`);
+    expect([Buffer.from(error.message).toString(), error.message.length <= 1001]).toEqual([error.message, true]);
+    expect(error.expected).toMatch(/^use "surface"/);
+  });
+});
+
 describe('a request that no scorer had', () => {
   const told = async (payload: string, limits: { readonly maxBodyBytes?: number } = {}): Promise<readonly unknown[]> => {
     unscored.length = 0;

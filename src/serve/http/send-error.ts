@@ -1,6 +1,6 @@
 /** Request errors as HTTP answers. */
 import type { FastifyReply } from 'fastify';
-import { defect, HTTP_STATUS, RequestError } from '../request-error.js';
+import { defect, HTTP_STATUS, LONGEST_TEXT, RequestError, shortened } from '../request-error.js';
 
 /** Fastify's own refusals, as far as they are the client's. */
 const FRAMEWORK_CODES: Readonly<Record<string, RequestError['code']>> = {
@@ -35,9 +35,10 @@ export const toRequestError = (error: unknown, most: string): RequestError => {
   return defect(error);
 };
 
+const field = (name: string, text: string | undefined): Readonly<Record<string, string>> => (text === undefined ? {} : { [name]: shortened(text, LONGEST_TEXT) });
+
 /** The JSON form of an error. */
-export const errorBody = ({ code, message, path, expected }: RequestError): string =>
-  JSON.stringify({ error: { code, message, ...(path === undefined ? {} : { path }), ...(expected === undefined ? {} : { expected }) } });
+export const errorBody = ({ code, message, path, expected }: RequestError): string => JSON.stringify({ error: { code, ...field('message', message), ...field('path', path), ...field('expected', expected) } });
 
 /** Answers with an error. */
 export const sendError = (reply: FastifyReply, error: RequestError): FastifyReply => {

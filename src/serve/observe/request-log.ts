@@ -1,5 +1,5 @@
 /** Which requests are logged: those that failed, those that were slow, and a sample of the others. */
-import { RequestError, type RequestErrorCode } from '../request-error.js';
+import { RequestError, shortened, type RequestErrorCode } from '../request-error.js';
 import type { Log } from './log.js';
 import type { Protocol } from './traffic-metrics.js';
 
@@ -38,11 +38,11 @@ const SECOND_MS = 1000;
 /** Characters of a text that a client may have made up, at most. */
 const LONGEST = 200;
 
-const shortened = (text: string | undefined): string | undefined => (text !== undefined && text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+const short = (text: string | undefined): string | undefined => (text === undefined ? undefined : shortened(text, LONGEST));
 
 /** The field that was wrong, and what was expected there, are logged; its value, which the message may quote, is not. */
 const mistakeOf = (error: unknown): { readonly path?: string | undefined; readonly expected?: string | undefined } =>
-  error instanceof RequestError ? { path: shortened(error.path), expected: shortened(error.expected) } : {};
+  error instanceof RequestError ? { path: short(error.path), expected: short(error.expected) } : {};
 
 const defectOf = (error: unknown): unknown => (error instanceof Error ? (error.cause ?? error) : error);
 
@@ -71,7 +71,7 @@ export const createRequestLog = (log: Log, { slowMs = 250, sample = 0, perSecond
     if (leftOut !== undefined) log[level](leftOut === 0 ? fields : { ...fields, leftOut }, message);
   };
   return ({ error, milliseconds, ...line }) => {
-    const fields = { ...line, requestId: shortened(line.requestId), ms: Math.round(milliseconds * 100) / 100 };
+    const fields = { ...line, requestId: short(line.requestId), ms: Math.round(milliseconds * 100) / 100 };
     switch (line.outcome) {
       case 'ok':
         if (milliseconds > slowMs) write('warn', 'slow', 'a slow request', fields);
