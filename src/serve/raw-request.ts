@@ -100,6 +100,12 @@ export interface Scorer {
    * capacity: `overloaded`, `unavailable`; `deadline`; `cancelled`
    */
   score(request: RawRequest): Promise<ScoredRequest>;
+  /**
+   * Scores the requests of one call, of one surface and version: all of them or none.
+   *
+   * @throws RequestError as for one; `too_large` when there are more than may wait at a time
+   */
+  scoreAll(requests: readonly RawRequest[]): Promise<readonly ScoredRequest[]>;
   /** Every loaded version of every surface. */
   surfaces(): readonly ServedSurface[];
   /** Whether requests can be scored now. */

@@ -22,6 +22,12 @@ export interface ScoringServiceOptions {
   readonly onRequest: (request: RequestLine) => void;
 }
 
+/** A request with what is stored, and the names of what the store did not give. */
+interface CompletedRequest {
+  readonly request: RawRequest;
+  readonly degraded: readonly string[];
+}
+
 /** Scores for every protocol. */
 export class ScoringService {
   readonly #options: ScoringServiceOptions;
@@ -33,9 +39,9 @@ export class ScoringService {
   /** The scorer as one protocol uses it. */
   for(protocol: Protocol): Scorer {
     const { engine, readiness } = this.#options;
-    const score = (request: RawRequest): Promise<ScoredRequest> => this.#score(request, protocol);
     return {
-      score,
+      score: async (request) => (await this.#score([request], protocol))[0]!,
+      scoreAll: (requests) => this.#score(requests, protocol),
       surfaces: () => engine.surfaces(),
       get isReady() {
         return readiness.isReady;
@@ -43,54 +49,61 @@ export class ScoringService {
     };
   }
 
-  async #score(request: RawRequest, protocol: Protocol): Promise<ScoredRequest> {
+  /** Requests that are answered together have one outcome: where one fails, the client has no score of the others. */
+  async #score(requests: readonly RawRequest[], protocol: Protocol): Promise<readonly ScoredRequest[]> {
     const { tracing, engine } = this.#options;
     const started = performance.now();
+    const { surface, version, trace } = requests[0]!;
     // Whatever a client calls a surface must not become a label.
-    const known = engine.find(request.surface, request.version);
+    const known = engine.find(surface, version);
     const labels = { surface: known?.surface ?? '', version: known?.version ?? '' };
+    const candidates = requests.reduce((sum, { candidateCount }) => sum + candidateCount, 0);
+    const attributes = { surface: labels.surface, candidates, ...(requests.length === 1 ? {} : { requests: requests.length }) };
     try {
-      const result = await tracing.withSpan('score', { surface: labels.surface, candidates: request.candidateCount }, request.trace, () => this.#scored(request, protocol));
-      this.#record(request, protocol, labels, started, 'ok', undefined);
-      return result;
+      const results = await tracing.withSpan('score', attributes, trace, () => this.#scored(requests, protocol));
+      for (const request of requests) this.#record(request, protocol, labels, started, 'ok', undefined);
+      return results;
     } catch (error) {
-      this.#record(request, protocol, labels, started, error instanceof RequestError ? error.code : 'internal', error);
+      for (const request of requests) this.#record(request, protocol, labels, started, error instanceof RequestError ? error.code : 'internal', error);
       throw error;
     }
   }
 
-  async #scored(request: RawRequest, protocol: Protocol): Promise<ScoredRequest> {
+  async #scored(requests: readonly RawRequest[], protocol: Protocol): Promise<readonly ScoredRequest[]> {
     const { engine, metrics, featureLog, tracing } = this.#options;
-    const { completed, degraded } = await this.#complete(request);
+    const completed = await Promise.all(requests.map((request) => this.#complete(request)));
     const began = performance.now();
-    const scored = await engine.score(completed);
-    // Measured by the engine, where many requests are in one run; told here, where the span is this request's.
-    if (scored.times !== undefined) {
-      const { encoded, started, ended } = scored.times;
-      tracing.record('encode', { from: began, to: encoded });
-      tracing.record('queue', { from: encoded, to: started });
-      tracing.record('run', { from: started, to: ended });
-    }
-    const keys = this.#ignoredKeys(request, protocol);
-    const result = degraded.length + keys.length === 0 ? scored : { ...scored, degraded, ignored: [...scored.ignored, ...keys] };
-    metrics.defaulted(result.surface, result.version, result.defaulted);
-    // Keys are no columns.
-    metrics.ignored(result.surface, scored.ignored.length + (request.unread?.length ?? 0));
-    metrics.scored({ surface: result.surface, version: result.version, viewType: completed.viewType ?? completed.surface, scores: result.scores });
-    const served = engine.find(result.surface, result.version)?.served;
-    if (served !== undefined) featureLog?.log(completed, result, served);
-    return result;
+    const scored = await engine.scoreAll(completed.map(({ request }) => request));
+    return scored.map((one, index) => {
+      // Measured by the engine, where many requests are in one run; told here, where the span is this request's.
+      if (one.times !== undefined) {
+        const { encoded, started, ended } = one.times;
+        tracing.record('encode', { from: began, to: encoded });
+        tracing.record('queue', { from: encoded, to: started });
+        tracing.record('run', { from: started, to: ended });
+      }
+      const { request, degraded } = completed[index]!;
+      const keys = this.#ignoredKeys(request, protocol);
+      const result = degraded.length + keys.length === 0 ? one : { ...one, degraded, ignored: [...one.ignored, ...keys] };
+      metrics.defaulted(result.surface, result.version, result.defaulted);
+      // Keys are no columns.
+      metrics.ignored(result.surface, one.ignored.length + (request.unread?.length ?? 0));
+      metrics.scored({ surface: result.surface, version: result.version, viewType: request.viewType ?? request.surface, scores: result.scores });
+      const served = engine.find(result.surface, result.version)?.served;
+      if (served !== undefined) featureLog?.log(request, result, served);
+      return result;
+    });
   }
 
-  async #complete(request: RawRequest): Promise<{ readonly completed: RawRequest; readonly degraded: readonly string[] }> {
+  async #complete(request: RawRequest): Promise<CompletedRequest> {
     const { engine, store, metrics, tracing } = this.#options;
     const served = engine.find(request.surface, request.version)?.served;
-    if (store === undefined || served === undefined || (request.userId === undefined && request.itemIds === undefined)) return { completed: request, degraded: [] };
+    if (store === undefined || served === undefined || (request.userId === undefined && request.itemIds === undefined)) return { request, degraded: [] };
     const started = performance.now();
-    const { request: completed, degraded } = await tracing.withSpan('features', {}, undefined, () => completeRequest(request, served, store.features, { timeoutMs: store.timeoutMs }));
-    metrics.store({ op: 'lookup', outcome: degraded.length === 0 ? 'ok' : 'degraded', seconds: (performance.now() - started) / 1000 });
-    if (degraded.length > 0) metrics.degraded(degraded);
-    return { completed, degraded };
+    const completed = await tracing.withSpan('features', {}, undefined, () => completeRequest(request, served, store.features, { timeoutMs: store.timeoutMs }));
+    metrics.store({ op: 'lookup', outcome: completed.degraded.length === 0 ? 'ok' : 'degraded', seconds: (performance.now() - started) / 1000 });
+    if (completed.degraded.length > 0) metrics.degraded(completed.degraded);
+    return completed;
   }
 
   /** Keys of a feature store that there is not, as the protocol names them. */

@@ -224,6 +224,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
         port: options.grpcPort,
         maxMessageBytes: options.maxBodyBytes,
         maxCandidates: options.maxCandidates,
+        maxQueue: options.maxQueue,
         serverVersion: SERVER_VERSION,
         authorize,
         unscored,

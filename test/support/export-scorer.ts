@@ -60,6 +60,10 @@ export class ExportScorer implements Scorer {
     return this.#served.map(({ described }) => described);
   }
 
+  scoreAll(requests: readonly RawRequest[]): Promise<readonly ScoredRequest[]> {
+    return Promise.all(requests.map((request) => this.score(request)));
+  }
+
   async score(request: RawRequest): Promise<ScoredRequest> {
     this.seen.push(request);
     await this.gate;

@@ -49,6 +49,16 @@ describe('Admission', () => {
     expect(admission.isFull({ waiting: 100, workers: 1 })).toBe(true);
   });
 
+  it('takes a call of several requests whole, or not', () => {
+    const admission = admissionWith(2, [0, 1]);
+    const codeOf = (requests: number, waiting: number, priority = 1): string | undefined => refused(() => admission.admit(priority, 1000, { waiting, workers: 1 }, requests))?.code;
+    // What they wait for each other does not count, what others make them wait does.
+    expect([codeOf(100, 0), codeOf(90, 10), codeOf(1, 25)]).toEqual([undefined, undefined, undefined]);
+    expect([codeOf(91, 10), codeOf(2, 26)]).toEqual(['overloaded', 'overloaded']);
+    // Trying again would not help.
+    expect([codeOf(101, 0), codeOf(101, 50), codeOf(51, 0, 0), codeOf(50, 0, 0)]).toEqual(['too_large', 'too_large', 'too_large', undefined]);
+  });
+
   it('keeps half of its room for the more important', () => {
     const admission = admissionWith(1, [0, 1, 2]);
     const admits = (priority: number, waiting: number): boolean => refused(() => admission.admit(priority, 1000, { waiting, workers: 1 })) === undefined;

@@ -49,13 +49,17 @@ export class Admission {
 
   /**
    * @param left milliseconds until nobody waits for the answer
-   * @throws RequestError `overloaded` when it would wait too long
+   * @param requests that are answered together: what they wait for each other is no reason to refuse them
+   * @throws RequestError `overloaded` when it would wait too long; `too_large` when there are more than may wait at any time
    */
-  admit(priority: number, left: number, load: Load): void {
+  admit(priority: number, left: number, load: Load, requests = 1): void {
     const share = this.#shareOf(priority);
     const wait = this.waitMs(load);
     const limits = { queue: this.#limits.maxQueue * share, wait: Math.min(this.#limits.maxWaitMs * share, left) };
-    if (load.waiting < limits.queue && wait <= limits.wait) return;
+    const others = requests - 1;
+    // Trying again would not help.
+    if (others > 0 && others >= limits.queue) throw new RequestError('too_large', `the call has ${requests} requests`, { expected: `at most ${Math.max(1, Math.ceil(limits.queue))} in one call` });
+    if (load.waiting + others < limits.queue && wait <= limits.wait) return;
     throw this.refusal(load);
   }
 

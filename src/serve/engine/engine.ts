@@ -171,6 +171,25 @@ export class Engine implements Scorer {
     }
   }
 
+  /** Requests of one call, of one surface: they are admitted together, and once one fails the others are not run. */
+  async scoreAll(requests: readonly RawRequest[]): Promise<readonly ScoredRequest[]> {
+    const [first, second] = requests;
+    if (first === undefined) return [];
+    if (second === undefined) return [await this.score(first)];
+    const call = new AbortController();
+    const signal = first.signal === undefined ? call.signal : AbortSignal.any([first.signal, call.signal]);
+    try {
+      const left = first.deadline === undefined ? this.#options.timeoutMs : first.deadline - performance.now();
+      // Each says itself when it comes too late, or nothing is loaded.
+      if (this.isReady && left > 0) this.#admission.admit(this.#options.priorities[first.surface] ?? 0, left, this.load, requests.length);
+      return await Promise.all(requests.map((request) => this.#score({ ...request, signal }, true)));
+    } catch (error) {
+      call.abort();
+      if (error instanceof RequestError) for (const { surface } of requests) this.#options.events.refused?.(surface, error.code);
+      throw error;
+    }
+  }
+
   /**
    * Ends one thread as a crash would.
    *
@@ -204,7 +223,7 @@ export class Engine implements Scorer {
     return { ...version.served, isCurrent: this.#current[version.surface] === version.version };
   }
 
-  async #score(request: RawRequest): Promise<ScoredRequest> {
+  async #score(request: RawRequest, isAdmitted = false): Promise<ScoredRequest> {
     if (!this.isReady) throw this.refusal!;
     const version = this.#versionOf(request);
     const tasks = tasksOf(request, version);
@@ -212,7 +231,7 @@ export class Engine implements Scorer {
     const deadline = request.deadline ?? now + this.#options.timeoutMs;
     if (deadline <= now) throw new RequestError('deadline', 'the time for an answer was over when it came');
     const priority = this.#options.priorities[request.surface] ?? 0;
-    this.#admission.admit(priority, deadline - now, this.load);
+    if (!isAdmitted) this.#admission.admit(priority, deadline - now, this.load);
     const { packed, events, defaulted, ignored } = version.prepare(request);
     const encoded = performance.now();
     const run = request.candidateCount === 0 ? undefined : await this.#wait({ request, version, packed, deadline, priority, events });

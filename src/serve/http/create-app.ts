@@ -23,7 +23,7 @@ export interface AppOptions {
   /** The engine with what is done around it, for each protocol. */
   readonly scorers: { readonly json: Scorer; readonly oip: Scorer };
   readonly authorize: Authorize;
-  readonly limits: { readonly maxCandidates: number; readonly maxBodyBytes: number; readonly maxHeaderBytes: number; readonly receiveMs: number };
+  readonly limits: { readonly maxCandidates: number; readonly maxQueue: number; readonly maxBodyBytes: number; readonly maxHeaderBytes: number; readonly receiveMs: number };
   readonly tls: Tls | undefined;
   readonly serverVersion: string;
   readonly readiness: Readiness;

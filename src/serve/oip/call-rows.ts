@@ -133,6 +133,8 @@ export const countRows = (inputs: NamedInputs, limits: InferLimits): CallRows =>
   const owners = wholeNumbers(rowToRequest);
   const requests = countRequests(inputs, owners);
   checkCount(requests, 'requests', limits);
+  const { maxQueue = requests } = limits;
+  if (requests > Math.max(1, maxQueue)) throw new RequestError('too_large', `the call has ${requests} requests`, { path: 'inputs', expected: `at most ${maxQueue}: --max-queue of the server` });
   const starts = new Int32Array(requests + 1);
   let previous = 0;
   for (const [row, owner] of owners.entries()) {

@@ -33,6 +33,7 @@ export interface GrpcOptions {
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly maxCandidates: number;
+  readonly maxQueue?: number;
   readonly serverVersion: string;
   readonly unscored: Unscored;
   /** Whether an `authorization` value may pass; left out: everyone may. Health needs none. */

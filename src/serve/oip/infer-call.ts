@@ -34,6 +34,8 @@ export interface InferAnswer {
 export interface InferLimits {
   /** Candidates of a call, and requests of it. */
   readonly maxCandidates: number;
+  /** Requests of a call where fewer are allowed: what may wait at a time. */
+  readonly maxQueue?: number;
 }
 
 /** Inputs of a call, at most: more than any surface has, their lengths and masks among them. */

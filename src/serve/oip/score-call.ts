@@ -1,4 +1,4 @@
-/** Scores an infer call: its requests each by themselves, their answers joined again. */
+/** Scores an infer call: its requests together, their answers joined again. */
 import type { DefaultedFeature, RawRequest, ScoredRequest, Scorer, ServedSurface } from '../raw-request.js';
 import { RequestError } from '../request-error.js';
 import type { InferAnswer, InferCall, InferLimits } from './infer-call.js';
@@ -70,7 +70,7 @@ export const readCall = (scorer: Scorer, call: InferCall, limits: InferLimits, c
 
 /** @throws RequestError of the first of its requests that is not scored: then none of them is answered */
 export const scoreCall = async (scorer: Scorer, { call, surface, requests }: ReadCall): Promise<InferAnswer> => {
-  const scored = await Promise.all(requests.map((request) => scorer.score(request)));
+  const scored = await scorer.scoreAll(requests);
   const candidates = requests.reduce((sum, { candidateCount }) => sum + candidateCount, 0);
   const tasks = call.outputs.length === 0 ? surface.tasks : call.outputs;
   return {

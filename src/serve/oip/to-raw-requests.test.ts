@@ -122,6 +122,13 @@ it('a call of many requests has one list of what this version does not read, not
   for (const { unread, requestColumns, candidateColumns } of requests) expect([unread === requests[0]!.unread, requestColumns.size, candidateColumns.size]).toEqual([true, 0, 0]);
 });
 
+it('a call of more requests than may wait is refused before they are made', () => {
+  const inputs = [tensor('row_to_request', 'INT32', [1], [3])];
+  const made = (maxQueue: number): number => toRawRequests({ model: 'feed', inputs, outputs: [] }, SURFACE, { maxCandidates: 100, maxQueue }, {}).length;
+  expect(made(4)).toBe(4);
+  expect(() => made(3)).toThrow(expect.objectContaining({ code: 'too_large', message: 'the call has 4 requests', expected: 'at most 3: --max-queue of the server' }) as Error);
+});
+
 describe('a call of one request', () => {
   const one = [tensor('brand', 'BYTES', [2], ['a', 'b'])];
 
