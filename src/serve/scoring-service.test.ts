@@ -3,6 +3,7 @@ import { scoreBody } from '../../test/support/score-client.js';
 import { createServedShop, type GoldenRequest, type ServedShop } from '../../test/support/served-shop.js';
 import { Engine, type EngineOptions } from './engine/engine.js';
 import { LoadedVersion } from './engine/loaded-version.js';
+import type { FeatureStore } from './features/feature-store.js';
 import { inputsOf } from './json/raw-inputs.js';
 import { readScoreRequest } from './json/read-score-request.js';
 import type { RequestLine } from './observe/request-log.js';
@@ -97,5 +98,47 @@ describe('requests of one call', () => {
     expect(text).toContain('onefold_requests_total{surface="feed",version="v1",protocol="oip-rest",outcome="invalid"} 11');
     expect(text).not.toContain('outcome="ok"} 1');
     expect(text).not.toMatch(/^onefold_predictions_total\{.*\} [1-9]/mu);
+  });
+});
+
+describe('a version that is no longer the current one when the feature store answers', () => {
+  /** A store that lets something happen before its first answer. */
+  const storeWith = (happens: () => Promise<void> | void, asked: string[]): FeatureStore => ({
+    lookup: async ({ userId }) => {
+      asked.push(userId!);
+      if (asked.length === 1) await happens();
+      return { user: { age: 30 }, items: [], events: [] };
+    },
+    write: () => Promise.resolve(),
+    counts: () => Promise.resolve({ users: 0, items: 0, histories: 0 }),
+    close: () => Promise.resolve(),
+  });
+
+  const scored = async (happens: () => Promise<void> | void, more: Partial<RawRequest> = {}): Promise<readonly unknown[]> => {
+    const asked: string[] = [];
+    const service = serviceWith({ store: { features: storeWith(happens, asked), timeoutMs: 60_000 } }).for('json');
+    // Its histories are given, its age is not.
+    const request = requestOf(0, { userId: 'u7', ...more });
+    const requestColumns = new Map([...request.requestColumns].filter(([name]) => name !== 'age'));
+    const outcome = await service.score({ ...request, requestColumns }).then(({ version }) => version, (error: unknown) => (error as { code: string }).code);
+    return [outcome, asked.length, ...lines.map(({ version }) => version), ...logged.map(([version]) => version)];
+  };
+
+  it('scores what was completed for it, and is what is told of', async () => {
+    await start(['v1', 'v2']);
+    expect(await scored(() => { engine.point({ feed: 'v2' }); })).toEqual(['v1', 1, 'v1', 'v1 v1']);
+    expect(await metrics.text()).toContain('onefold_requests_total{surface="feed",version="v1",protocol="json",outcome="ok"} 1');
+  });
+
+  const fallsOut = (): Promise<void> => engine.replace([new LoadedVersion({ ...shop.exports.feed, version: 'v3' })], { feed: 'v3' }, () => Promise.resolve());
+
+  it('gives way to the current one where it fell out', async () => {
+    await start(['v1']);
+    expect(await scored(fallsOut)).toEqual(['v3', 2, 'v3', 'v3 v3']);
+  });
+
+  it('that fell out is not found where it was named', async () => {
+    await start(['v1']);
+    expect(await scored(fallsOut, { version: 'v1' })).toEqual(['not_found', 1, 'v1']);
   });
 });

@@ -1,13 +1,15 @@
 /** The engine with what a server does around it: stored features before, metrics, traces and the feature log after. */
 import type { Engine } from './engine/engine.js';
+import type { LoadedVersion } from './engine/loaded-version.js';
 import { completeRequest } from './features/complete-request.js';
 import type { FeatureLog } from './features/feature-log.js';
 import type { FeatureStore } from './features/feature-store.js';
+import { UNREAD } from './json/raw-values.js';
 import type { RequestLine } from './observe/request-log.js';
 import { SPECIAL } from './oip/call-rows.js';
 import type { Protocol, ServeMetrics } from './observe/serve-metrics.js';
 import type { Tracing } from './observe/tracing.js';
-import type { RawRequest, ScoredRequest, Scorer } from './raw-request.js';
+import type { RawRequest, ScoredRequest, Scorer, ServedSurface } from './raw-request.js';
 import type { Readiness } from './readiness.js';
 import { RequestError } from './request-error.js';
 
@@ -27,6 +29,16 @@ interface CompletedRequest {
   readonly request: RawRequest;
   readonly degraded: readonly string[];
 }
+
+type Labels = Pick<RequestLine, 'surface' | 'version'>;
+
+const isNotFound = (error: unknown): boolean => error instanceof RequestError && error.code === 'not_found';
+
+/** What one version does not read was not kept, and another may read it: then it is missing. */
+const withoutUnread = (request: RawRequest): RawRequest => {
+  const kept = (columns: RawRequest['requestColumns']): RawRequest['requestColumns'] => new Map([...columns].filter(([, column]) => column !== UNREAD));
+  return { ...request, requestColumns: kept(request.requestColumns), candidateColumns: kept(request.candidateColumns) };
+};
 
 /** Scores for every protocol. */
 export class ScoringService {
@@ -54,24 +66,41 @@ export class ScoringService {
     const { tracing, engine } = this.#options;
     const started = performance.now();
     const { surface, version, trace } = requests[0]!;
+    let known = engine.find(surface, version);
     // Whatever a client calls a surface must not become a label.
-    const known = engine.find(surface, version);
-    const labels = { surface: known?.surface ?? '', version: known?.version ?? '' };
+    const labels = (): Labels => ({ surface: known?.surface ?? '', version: known?.version ?? '' });
     const candidates = requests.reduce((sum, { candidateCount }) => sum + candidateCount, 0);
-    const attributes = { surface: labels.surface, candidates, ...(requests.length === 1 ? {} : { requests: requests.length }) };
+    const attributes = { surface: labels().surface, candidates, ...(requests.length === 1 ? {} : { requests: requests.length }) };
+    const pinned = async (): Promise<readonly ScoredRequest[]> => {
+      try {
+        return await this.#scored(requests, known, protocol);
+      } catch (error) {
+        const next = version === undefined && isNotFound(error) ? this.#successorOf(known) : undefined;
+        if (next === undefined) throw error;
+        known = next;
+        return this.#scored(requests.map(withoutUnread), known, protocol);
+      }
+    };
     try {
-      const results = await tracing.withSpan('score', attributes, trace, () => this.#scored(requests, protocol));
-      for (const request of requests) this.#record(request, protocol, labels, started, 'ok', undefined);
+      const results = await tracing.withSpan('score', attributes, trace, pinned);
+      for (const request of requests) this.#record(request, protocol, labels(), started, 'ok', undefined);
       return results;
     } catch (error) {
-      for (const request of requests) this.#record(request, protocol, labels, started, error instanceof RequestError ? error.code : 'internal', error);
+      for (const request of requests) this.#record(request, protocol, labels(), started, error instanceof RequestError ? error.code : 'internal', error);
       throw error;
     }
   }
 
-  async #scored(requests: readonly RawRequest[], protocol: Protocol): Promise<readonly ScoredRequest[]> {
+  /** The version that serves in place of one that fell out. */
+  #successorOf(known: LoadedVersion | undefined): LoadedVersion | undefined {
+    const { engine } = this.#options;
+    return known === undefined || engine.find(known.surface, known.version) !== undefined ? undefined : engine.find(known.surface);
+  }
+
+  /** @param known completes and scores them: another may be the current one before the store has answered */
+  async #scored(requests: readonly RawRequest[], known: LoadedVersion | undefined, protocol: Protocol): Promise<readonly ScoredRequest[]> {
     const { engine, metrics, featureLog, tracing } = this.#options;
-    const completed = await Promise.all(requests.map((request) => this.#complete(request)));
+    const completed = await Promise.all(requests.map((request) => this.#complete(known === undefined ? request : { ...request, version: known.version }, known?.served)));
     const began = performance.now();
     const scored = await engine.scoreAll(completed.map(({ request }) => request));
     return scored.map((one, index) => {
@@ -89,15 +118,13 @@ export class ScoringService {
       // Keys are no columns.
       metrics.ignored(result.surface, one.ignored.length + (request.unread?.length ?? 0));
       metrics.scored({ surface: result.surface, version: result.version, viewType: request.viewType ?? request.surface, scores: result.scores });
-      const served = engine.find(result.surface, result.version)?.served;
-      if (served !== undefined) featureLog?.log(request, result, served);
+      if (known !== undefined) featureLog?.log(request, result, known.served);
       return result;
     });
   }
 
-  async #complete(request: RawRequest): Promise<CompletedRequest> {
-    const { engine, store, metrics, tracing } = this.#options;
-    const served = engine.find(request.surface, request.version)?.served;
+  async #complete(request: RawRequest, served: ServedSurface | undefined): Promise<CompletedRequest> {
+    const { store, metrics, tracing } = this.#options;
     if (store === undefined || served === undefined || (request.userId === undefined && request.itemIds === undefined)) return { request, degraded: [] };
     const started = performance.now();
     const completed = await tracing.withSpan('features', {}, undefined, () => completeRequest(request, served, store.features, { timeoutMs: store.timeoutMs }));
@@ -113,7 +140,7 @@ export class ScoringService {
     return [...(userId === undefined ? [] : [isOip ? SPECIAL.userId : 'userId']), ...(itemIds === undefined ? [] : [isOip ? SPECIAL.itemId : 'itemIds'])];
   }
 
-  #record(request: RawRequest, protocol: Protocol, labels: { readonly surface: string; readonly version: string }, started: number, outcome: RequestLine['outcome'], error: unknown): void {
+  #record(request: RawRequest, protocol: Protocol, labels: Labels, started: number, outcome: RequestLine['outcome'], error: unknown): void {
     const milliseconds = performance.now() - started;
     const { metrics, onRequest } = this.#options;
     metrics.requestDone({ ...labels, protocol, outcome, seconds: milliseconds / 1000, candidates: request.candidateCount });

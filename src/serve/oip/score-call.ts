@@ -45,8 +45,7 @@ const parametersOf = (scored: readonly ScoredRequest[], unread: readonly string[
   const ignored = distinct([...unread, ...scored.flatMap((one) => one.ignored)]);
   const degraded = distinct(scored.flatMap((one) => one.degraded));
   return {
-    // Requests of one call may be scored by different versions while one takes over from another.
-    version: distinct(scored.map(({ version }) => version)).join(','),
+    version: scored[0]!.version,
     defaulted: JSON.stringify(joinDefaulted(scored)),
     ...(ignored.length === 0 ? {} : { ignored: JSON.stringify(ignored) }),
     ...(degraded.length === 0 ? {} : { degraded: JSON.stringify(degraded) }),
