@@ -168,6 +168,20 @@ describe('a request that no scorer had', () => {
     expect(await told(body, { maxBodyBytes: 10 })).toEqual([['', '', undefined, 'json', 'too_large', undefined]]);
   });
 
+  it('took as long as it took', async () => {
+    unscored.length = 0;
+    for (const url of ['/v1/score', '/v2/models/feed/infer']) {
+      const app = appWith(new Readiness(() => true));
+      app.addHook('preParsing', async (_request, _reply, payload) => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return payload;
+      });
+      await app.inject({ method: 'POST', url, payload: '{' });
+      await app.close();
+    }
+    expect(unscored.map(({ protocol, milliseconds }) => [protocol, milliseconds > 45])).toEqual([['json', true], ['oip-rest', true]]);
+  });
+
   it('is no request that the scorer had', async () => {
     expect(await told(JSON.stringify({ surface: 'feed', candidates: [{}], tasks: ['made up'] }))).toEqual([]);
   });

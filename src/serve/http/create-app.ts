@@ -10,6 +10,7 @@ import type { ScoredRequest, Scorer } from '../raw-request.js';
 import type { Readiness } from '../readiness.js';
 import { RequestError } from '../request-error.js';
 import type { Unscored } from '../unscored.js';
+import { arrivalOf, noteArrivals } from './arrivals.js';
 import type { Authorize } from './authorize.js';
 import { acceptCompressed } from './compressed-bodies.js';
 import { goneSignal } from './gone-signal.js';
@@ -83,11 +84,12 @@ const addScore = (app: FastifyInstance, { engine, scorers, limits, unscored }: A
 export const createApp = (options: AppOptions): FastifyInstance => {
   const { engine, scorers, authorize, limits, serverVersion, readiness, unscored, onDefect } = options;
   const app = newApp(options);
+  noteArrivals(app);
   // Bodies are read by what knows their form.
   acceptAnyType(app);
   app.setErrorHandler((error, request, reply) => {
     const known = toRequestError(error, mostBytes(limits));
-    if (request.routeOptions.url === SCORE_PATH) unscored.failed(request, { protocol: 'json', error: known, milliseconds: reply.elapsedTime });
+    if (request.routeOptions.url === SCORE_PATH) unscored.failed(request, { protocol: 'json', error: known, milliseconds: performance.now() - arrivalOf(request) });
     if (known.code === 'internal') onDefect(known.cause ?? error);
     return sendError(reply, known);
   });

@@ -1,5 +1,7 @@
 /** The REST side of the Open Inference Protocol: `/v2` and what is below it. */
+import { performance } from 'node:perf_hooks';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { arrivalOf, noteArrivals } from '../http/arrivals.js';
 import { acceptCompressed } from '../http/compressed-bodies.js';
 import { goneSignal } from '../http/gone-signal.js';
 import { acceptAnyType, hasBody, parseJson } from '../http/json-body.js';
@@ -82,12 +84,13 @@ export const registerOip = (app: FastifyInstance, options: OipOptions): void => 
   const { scorer, limits, serverVersion, unscored, onDefect } = options;
   void app.register(
     (scope, _, done) => {
+      noteArrivals(scope);
       acceptAnyType(scope, limits.maxBodyBytes);
       scope.setErrorHandler((error, request, reply) => {
         const known = toRequestError(error, mostBytes(limits));
         if (request.routeOptions.url?.endsWith(INFER) === true) {
           const { model, version } = request.params as ModelParams;
-          unscored.failed(request, { protocol: 'oip-rest', error: known, milliseconds: reply.elapsedTime, names: { surface: model, version } });
+          unscored.failed(request, { protocol: 'oip-rest', error: known, milliseconds: performance.now() - arrivalOf(request), names: { surface: model, version } });
         }
         if (known.code === 'internal') onDefect?.(known.cause ?? error);
         return sendOipError(reply, known);
