@@ -218,8 +218,12 @@ describe('an infer call', () => {
     expect(defects.splice(0)).toEqual([scorer.failure]);
   });
 
-  it('larger than a message may be is refused', async () => {
-    expect((await failureOf(ask(method.modelInfer, rawMessage('feed', [{ ...items(1), data: ['x'.repeat(100_000)] }])))).code).toBe(status.RESOURCE_EXHAUSTED);
+  it('larger than a message may be is refused, and counted as far as gRPC leaves it to us', async () => {
+    const sent = (size: number): Promise<ServiceError> => failureOf(ask(method.modelInfer, rawMessage('feed', [{ ...items(1), data: ['x'.repeat(size)] }])));
+    expect(await sent(100_000)).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringMatching(/^the message has 100\d\d\d bytes; expected: at most 100000 bytes: --max-body-bytes of the server$/) as string });
+    expect(unscored).toEqual(['oip-grpc too_large  ']);
+    expect((await sent(200_000)).code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(unscored).toHaveLength(1);
   });
 
   it('has the deadline of its client, and is cancelled with it', async () => {

@@ -1,6 +1,7 @@
 /** gRPC methods over generated messages, with request errors as gRPC statuses. */
 import { fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodUnary, type MessageShape } from '@bufbuild/protobuf';
 import { Metadata, status, type MethodDefinition, type sendUnaryData, type ServerUnaryCall, type UntypedHandleCall } from '@grpc/grpc-js';
+import { mostBytes } from '../http/send-error.js';
 import { defect, RequestError, type RequestErrorCode } from '../request-error.js';
 import { explainError } from './explain-error.js';
 
@@ -30,6 +31,8 @@ export interface Endpoint {
 export interface EndpointContext {
   /** Whether an `authorization` value may pass. */
   readonly authorize: (authorization: string | undefined) => boolean;
+  /** Of a request's message, decompressed. */
+  readonly maxMessageBytes: number;
   /** A defect of ours. */
   readonly onDefect: (error: unknown) => void;
 }
@@ -72,7 +75,7 @@ export const bytesMethod = (method: DescMethod): MethodDefinition<Buffer, Buffer
  */
 export const unaryEndpoint = <I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
-  { authorize, onDefect }: EndpointContext,
+  { authorize, maxMessageBytes, onDefect }: EndpointContext,
   isOpen: boolean,
   answer: (request: MessageShape<I>, call: BytesCall) => MessageShape<O> | Promise<MessageShape<O>>,
   failed?: (call: BytesCall, error: RequestError, milliseconds: number) => void,
@@ -80,6 +83,8 @@ export const unaryEndpoint = <I extends DescMessage, O extends DescMessage>(
   const respond = async (call: BytesCall): Promise<Buffer> => {
     const [authorization] = call.metadata.get('authorization');
     if (!isOpen && !authorize(authorization?.toString())) throw new RequestError('unauthorized', 'no token, or a wrong one', { expected: 'authorization: Bearer TOKEN' });
+    const { length } = call.request;
+    if (length > maxMessageBytes) throw new RequestError('too_large', `the message has ${length} bytes`, { expected: mostBytes({ maxBodyBytes: maxMessageBytes }) });
     return bufferOf(toBinary(method.output, await answer(decode(method.input, call.request), call)));
   };
   const handle = (call: BytesCall, callback: sendUnaryData<Buffer>): void => {

@@ -49,6 +49,12 @@ export interface GrpcServer {
   close(graceMs: number): Promise<void>;
 }
 
+/**
+ * gRPC itself takes messages this many times as large as are allowed: those are refused where they are counted and logged. What is
+ * larger still gRPC refuses before anyone is told of it.
+ */
+const TOLD_OF = 2;
+
 /** What answers that are on their way get when the server is forced to end. */
 const AFTER_FORCE_MS = 200;
 
@@ -125,8 +131,8 @@ const bind = (server: Server, { host, port, tls }: GrpcOptions): Promise<number>
 
 /** @throws IoError when it cannot listen at the address */
 export const startGrpc = async (options: GrpcOptions): Promise<GrpcServer> => {
-  const server = new Server({ 'grpc.max_receive_message_length': options.maxMessageBytes, 'grpc.max_send_message_length': -1 });
-  const context: EndpointContext = { authorize: options.authorize ?? (() => true), onDefect: options.onDefect ?? (() => undefined) };
+  const server = new Server({ 'grpc.max_receive_message_length': Math.min(TOLD_OF * options.maxMessageBytes, 2 ** 31 - 1), 'grpc.max_send_message_length': -1 });
+  const context: EndpointContext = { authorize: options.authorize ?? (() => true), maxMessageBytes: options.maxMessageBytes, onDefect: options.onDefect ?? (() => undefined) };
   addService(server, inferenceEndpoints(options, context));
   const health = new GrpcHealth(options.readiness ?? new Readiness(() => options.scorer.isReady));
   addService(server, health.endpoints(context));
