@@ -164,6 +164,12 @@ describe('an infer call', () => {
     expect(request!.deadline! - before).toBeLessThan(6000);
   });
 
+  it('says when it came', async () => {
+    const before = performance.now();
+    await inferItems().answer;
+    expect(scorer.seen[0]!.arrived).toBeGreaterThan(before);
+  });
+
   it('passes on the trace it is part of', async () => {
     const metadata = new Metadata();
     metadata.set('traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');

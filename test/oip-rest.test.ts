@@ -166,6 +166,7 @@ describe('an infer call', () => {
     const { parameters } = await inferJson('search', { inputs: [candidates(2), { name: 'colour', datatype: 'BYTES', shape: [2], data: ['red', 'blue'] }, { name: 'odd', datatype: 'FP32', shape: [7], data: [1, 2, 3, 4, 5, 6, 7] }] });
     expect(JSON.parse(parameters['defaulted']!)).toContainEqual({ feature: 'price', reason: 'missing', rows: 2 });
     expect(new Set(JSON.parse(parameters['ignored']!) as string[])).toEqual(new Set(['colour', 'odd']));
+    expect(scorer.seen[0]!.arrived).toBeLessThan(performance.now());
     expect([[...scorer.seen[0]!.candidateColumns.keys()], scorer.seen[0]!.unread]).toEqual([['item'], ['colour', 'odd']]);
   });
 

@@ -27,6 +27,8 @@ export interface RawRequest {
   readonly tasks?: readonly string[];
   /** `performance.now()` after which nobody waits for the answer. */
   readonly deadline?: number;
+  /** `performance.now()` when it came, before it was read; left out: when the scorer gets it. */
+  readonly arrived?: number;
   /** Headers that the request came with, the W3C trace context's among them. */
   readonly trace?: TraceHeaders;
   /** Aborted when the client goes away: the request is not worked on any further. */

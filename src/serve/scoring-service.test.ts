@@ -67,6 +67,14 @@ const requests = (count: number, more: Partial<RawRequest> = {}): readonly RawRe
 
 const codeOf = (scored: Promise<unknown>): Promise<string> => scored.then(() => 'ok', (error: unknown) => (error as { code: string }).code);
 
+it('a request took its time from when it came, not from when it was read', async () => {
+  await start(['v1']);
+  const service = serviceWith().for('json');
+  await service.score(requestOf(0, { arrived: performance.now() - 10_000_000 }));
+  await service.score(requestOf(0));
+  expect(lines.map(({ milliseconds }) => milliseconds >= 10_000_000)).toEqual([true, false]);
+});
+
 describe('requests of one call', () => {
   it('are admitted together: they wait for each other, and what one waits is no reason to refuse another', async () => {
     await start(['v1'], { maxQueue: 8, maxWaitMs: 0 });

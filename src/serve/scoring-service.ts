@@ -64,8 +64,7 @@ export class ScoringService {
   /** Requests that are answered together have one outcome: where one fails, the client has no score of the others. */
   async #score(requests: readonly RawRequest[], protocol: Protocol): Promise<readonly ScoredRequest[]> {
     const { tracing, engine } = this.#options;
-    const started = performance.now();
-    const { surface, version, trace } = requests[0]!;
+    const { surface, version, trace, arrived = performance.now() } = requests[0]!;
     let known = engine.find(surface, version);
     // Whatever a client calls a surface must not become a label.
     const labels = (): Labels => ({ surface: known?.surface ?? '', version: known?.version ?? '' });
@@ -83,10 +82,10 @@ export class ScoringService {
     };
     try {
       const results = await tracing.withSpan('score', attributes, trace, pinned);
-      for (const request of requests) this.#record(request, protocol, labels(), started, 'ok', undefined);
+      for (const request of requests) this.#record(request, protocol, labels(), arrived, 'ok', undefined);
       return results;
     } catch (error) {
-      for (const request of requests) this.#record(request, protocol, labels(), started, error instanceof RequestError ? error.code : 'internal', error);
+      for (const request of requests) this.#record(request, protocol, labels(), arrived, error instanceof RequestError ? error.code : 'internal', error);
       throw error;
     }
   }
@@ -140,8 +139,8 @@ export class ScoringService {
     return [...(userId === undefined ? [] : [isOip ? SPECIAL.userId : 'userId']), ...(itemIds === undefined ? [] : [isOip ? SPECIAL.itemId : 'itemIds'])];
   }
 
-  #record(request: RawRequest, protocol: Protocol, labels: Labels, started: number, outcome: RequestLine['outcome'], error: unknown): void {
-    const milliseconds = performance.now() - started;
+  #record(request: RawRequest, protocol: Protocol, labels: Labels, arrived: number, outcome: RequestLine['outcome'], error: unknown): void {
+    const milliseconds = performance.now() - arrived;
     const { metrics, onRequest } = this.#options;
     metrics.requestDone({ ...labels, protocol, outcome, seconds: milliseconds / 1000, candidates: request.candidateCount });
     onRequest({ ...labels, requestId: request.requestId, protocol, outcome, milliseconds, candidates: request.candidateCount, error });

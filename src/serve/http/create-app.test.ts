@@ -3,8 +3,7 @@ import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectScores, scoreBody, type ScoreAnswer } from '../../../test/support/score-client.js';
 import { createServedShop, type GoldenRequest, type ServedShop } from '../../../test/support/served-shop.js';
-import { createLog } from '../observe/log.js';
-import { createRequestLog, type RequestLine } from '../observe/request-log.js';
+import type { RequestLine } from '../observe/request-log.js';
 import { ServeMetrics } from '../observe/serve-metrics.js';
 import { createTracing, type Tracing } from '../observe/tracing.js';
 import { inputsOf } from '../json/raw-inputs.js';
@@ -23,6 +22,8 @@ let golden: GoldenRequest;
 let body: string;
 /** Requests that no scorer had. */
 const unscored: RequestLine[] = [];
+/** Those that one had. */
+const scored: RequestLine[] = [];
 
 beforeAll(async () => {
   shop = await createServedShop();
@@ -45,7 +46,7 @@ const appWith = (readiness: Readiness, limits: { readonly maxBodyBytes?: number 
   const { engine } = started;
   metrics = new ServeMetrics();
   metrics.versions(engine.surfaces());
-  const service = new ScoringService({ engine, readiness, metrics, tracing, store: undefined, featureLog: undefined, onRequest: createRequestLog(createLog({ level: 'silent' })) });
+  const service = new ScoringService({ engine, readiness, metrics, tracing, store: undefined, featureLog: undefined, onRequest: (line) => scored.push(line) });
   return createApp({
     engine,
     scorers: { json: service.for('json'), oip: service.for('oip-rest') },
@@ -145,6 +146,22 @@ describe('a key of any length that no request has', () => {
     expect([Buffer.from(error.message).toString(), error.message.length <= 1001]).toEqual([error.message, true]);
     expect(error.expected).toMatch(/^use "surface"/);
   });
+});
+
+it('a request that was scored took its time from its headers on', async () => {
+  scored.length = 0;
+  const inputs = [{ name: '@item_id', datatype: 'BYTES', shape: [1], data: ['a'] }];
+  for (const [url, payload] of [['/v1/score', body], ['/v2/models/feed/infer', JSON.stringify({ inputs })]] as const) {
+    const app = appWith(new Readiness(() => true));
+    app.addHook('preParsing', async (_request, _reply, stream) => {
+      // Longer than scoring takes.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return stream;
+    });
+    expect((await app.inject({ method: 'POST', url, payload })).statusCode).toBe(200);
+    await app.close();
+  }
+  expect(scored.map(({ protocol, milliseconds }) => [protocol, milliseconds > 490])).toEqual([['json', true], ['oip-rest', true]]);
 });
 
 describe('a request that no scorer had', () => {

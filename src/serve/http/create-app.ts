@@ -72,6 +72,7 @@ const addScore = (app: FastifyInstance, { engine, scorers, limits, unscored }: A
       ...raw,
       signal: goneSignal(reply),
       trace: request.headers,
+      arrived: arrivalOf(request),
       deadline: raw.deadline ?? performance.now() + engine.timeoutMs,
     });
     return reply.type('application/json; charset=utf-8').send(writeScoreResponse(scored, raw.requestId));

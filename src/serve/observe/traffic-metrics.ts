@@ -16,7 +16,7 @@ export interface RequestReport {
   readonly version: string;
   readonly protocol: Protocol;
   readonly outcome: 'ok' | RequestErrorCode;
-  /** From the first byte of the request to the last of its answer. */
+  /** From its headers, over gRPC from its whole message, until its answer is ready to be written. */
   readonly seconds: number;
   readonly candidates: number;
 }

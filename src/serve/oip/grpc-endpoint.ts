@@ -70,33 +70,33 @@ export const bytesMethod = (method: DescMethod): MethodDefinition<Buffer, Buffer
 
 /**
  * @param isOpen needs no token: health must be told to whoever runs the server
- * @param answer what it throws becomes the call's status
+ * @param answer what it throws becomes the call's status; told of `performance.now()` when the message was there
  * @param failed told of each call that has another status than OK, and after how many milliseconds
  */
 export const unaryEndpoint = <I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   { authorize, maxMessageBytes, onDefect }: EndpointContext,
   isOpen: boolean,
-  answer: (request: MessageShape<I>, call: BytesCall) => MessageShape<O> | Promise<MessageShape<O>>,
+  answer: (request: MessageShape<I>, call: BytesCall, arrived: number) => MessageShape<O> | Promise<MessageShape<O>>,
   failed?: (call: BytesCall, error: RequestError, milliseconds: number) => void,
 ): Endpoint => {
-  const respond = async (call: BytesCall): Promise<Buffer> => {
+  const respond = async (call: BytesCall, arrived: number): Promise<Buffer> => {
     const [authorization] = call.metadata.get('authorization');
     if (!isOpen && !authorize(authorization?.toString())) throw new RequestError('unauthorized', 'no token, or a wrong one', { expected: 'authorization: Bearer TOKEN' });
     const { length } = call.request;
     if (length > maxMessageBytes) throw new RequestError('too_large', `the message has ${length} bytes`, { expected: mostBytes({ maxBodyBytes: maxMessageBytes }) });
-    return bufferOf(toBinary(method.output, await answer(decode(method.input, call.request), call)));
+    return bufferOf(toBinary(method.output, await answer(decode(method.input, call.request), call, arrived)));
   };
   const handle = (call: BytesCall, callback: sendUnaryData<Buffer>): void => {
-    const started = performance.now();
-    respond(call).then(
+    const arrived = performance.now();
+    respond(call, arrived).then(
       (bytes) => {
         callback(null, bytes);
       },
       (error: unknown) => {
         const known = error instanceof RequestError ? error : defect(error);
         if (known.code === 'internal') onDefect(known.cause ?? known);
-        failed?.(call, known, performance.now() - started);
+        failed?.(call, known, performance.now() - arrived);
         callback(toStatus(known));
       },
     );

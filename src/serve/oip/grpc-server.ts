@@ -100,9 +100,9 @@ const inferenceEndpoints = (options: GrpcOptions, context: EndpointContext): Rea
       method.modelInfer,
       context,
       false,
-      async (message, grpc) => {
+      async (message, grpc, arrived) => {
         unscored.named(grpc, { surface: message.modelName, version: versionOf(message.modelVersion), requestId: message.id === '' ? undefined : message.id });
-        const read = readCall(scorer, withDeadline(readGrpcInfer(message), grpc), options, { signal: goneSignal(grpc), trace: traceOf(grpc) });
+        const read = readCall(scorer, withDeadline(readGrpcInfer(message), grpc), options, { signal: goneSignal(grpc), trace: traceOf(grpc), arrived });
         unscored.reached(grpc);
         return writeGrpcAnswer(await scoreCall(scorer, read), message.rawInputContents.length > 0);
       },

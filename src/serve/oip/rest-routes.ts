@@ -68,7 +68,7 @@ const addModel = (app: FastifyInstance, path: string, { scorer, limits, unscored
     const headerLength = headers[HEADER_LENGTH];
     const { call, isBinary } = readRestInfer(bodyOf(body), typeof headerLength === 'string' ? headerLength : undefined, params.model, params.version);
     unscored.named(request, { surface: params.model, version: params.version, requestId: call.id });
-    const read = readCall(scorer, call, limits, { signal: goneSignal(reply), trace: headers });
+    const read = readCall(scorer, call, limits, { signal: goneSignal(reply), trace: headers, arrived: arrivalOf(request) });
     unscored.reached(request);
     const answer = writeRestAnswer(await scoreCall(scorer, read), isBinary);
     if (answer.headerLength === undefined) return reply.type(JSON_TYPE).send(answer.body);

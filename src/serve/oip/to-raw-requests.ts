@@ -85,7 +85,7 @@ const checkOutputs = ({ outputs }: InferCall, { surface, tasks }: ServedSurface)
 };
 
 /** What a transport knows of a call beside its message. */
-export type CallContext = Pick<RawRequest, 'signal' | 'trace'>;
+export type CallContext = Pick<RawRequest, 'signal' | 'trace' | 'arrived'>;
 
 /**
  * The requests of a call, in their order: their candidates one after the other are the call's.
