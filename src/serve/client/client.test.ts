@@ -139,6 +139,18 @@ describe('createClient', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it.each([Infinity, 2 ** 31])('waits for %s ms as long as a timer can', async (timeoutMs) => {
+    const { url, asked } = await answering({ status: 429 }, { status: 200, body: { scores: {} } });
+    expect((await createClient({ url, timeoutMs }).score(request as never)) as unknown).toEqual({ scores: {} });
+    expect(asked[0]!.body['timeoutMs']).toBeGreaterThan(2 ** 30);
+  });
+
+  it('says so where a request is no JSON, and asks nobody', async () => {
+    const { url, asked } = await answering({ status: 200 });
+    await expect(createClient({ url }).score({ ...request, features: { age: 1n } } as never)).rejects.toMatchObject({ name: 'ScoreError', status: 0, code: 'invalid', message: expect.stringContaining('BigInt') as string });
+    expect(asked).toEqual([]);
+  });
+
   it('says what was wrong with a request', async () => {
     const { url, asked } = await answering({ status: 400, body: { error: { code: 'invalid', message: 'no', path: 'candidates[0].price', expected: 'a number' } } });
     await expect(createClient({ url }).score(request as never)).rejects.toMatchObject({ status: 400, code: 'invalid', path: 'candidates[0].price', expected: 'a number' });

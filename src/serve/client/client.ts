@@ -1,6 +1,6 @@
 /** A client of `POST /v1/score` whose types are those of the surfaces it asks: `onefold client` writes them. */
 import { UsageError } from '../../config/errors.js';
-import { withinTime } from './within-time.js';
+import { LONGEST_TIMER_MS, withinTime } from './within-time.js';
 
 /** What a surface takes and gives. */
 export interface SurfaceType {
@@ -51,7 +51,7 @@ export interface ClientOptions {
   /** E.g. `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly token?: string | undefined;
-  /** For an answer, tries included. Default 1000. */
+  /** For an answer, tries included. Default 1000; 24 days at most. */
   readonly timeoutMs?: number;
   /** Default: the runtime's own. */
   readonly fetch?: typeof fetch;
@@ -74,7 +74,7 @@ type TypeOf<S, N extends keyof S> = S[N] extends SurfaceType ? S[N] : never;
 export class ScoreError extends Error {
   /** HTTP status; 0 where there was no answer. */
   readonly status: number;
-  /** As the server calls it, e.g. `invalid`; `timeout` and `network` where it did not say. */
+  /** As the server calls it, e.g. `invalid`, which a request that is no JSON is too; `timeout` and `network` where it did not say. */
   readonly code: string;
   /** Path of the value that was wrong. */
   readonly path: string | undefined;
@@ -113,6 +113,15 @@ const retryAfterMs = (response: Response): number => {
   return wait > 0 ? wait : 0;
 };
 
+/** @throws ScoreError `invalid` when the request holds what JSON has not, such as a BigInt */
+const bodyOf = (request: object, timeoutMs: number): string => {
+  try {
+    return JSON.stringify({ ...request, timeoutMs });
+  } catch (cause) {
+    throw new ScoreError(0, 'invalid', `the request cannot be written as JSON: ${(cause as Error).message}`, { expected: 'texts, numbers, true, false, null, lists and objects of them; large ids as texts', cause });
+  }
+};
+
 /** What one try gave: an answer with scores, or how long to wait before the next. */
 type Try = { readonly answer: unknown } | { readonly pause: number };
 
@@ -136,11 +145,11 @@ export const createClient = <S>({ url, token, timeoutMs = 1000, fetch: send = fe
   };
   return {
     score: async (request) => {
-      const endsAt = performance.now() + timeoutMs;
+      const endsAt = performance.now() + Math.min(LONGEST_TIMER_MS, timeoutMs);
       for (let wait = FIRST_WAIT_MS; ; wait *= 2) {
         const left = Math.max(1, Math.ceil(endsAt - performance.now()));
         const ask = async (signal: AbortSignal): Promise<Try> => {
-          const response = await send(endpoint, { method: 'POST', headers, body: JSON.stringify({ ...request, timeoutMs: left }), signal });
+          const response = await send(endpoint, { method: 'POST', headers, body: bodyOf(request, left), signal });
           if (response.ok) return { answer: await response.json() };
           const pause = Math.max(wait, retryAfterMs(response));
           if (!isBusy(response.status) || performance.now() + pause >= endsAt) throw await toError(response);

@@ -17,6 +17,10 @@ describe('withinTime', () => {
     await expect(withinTime(1000, () => Promise.reject(new TypeError('no')))).rejects.toThrow('no');
   });
 
+  it('gives the work more time than a timer has', async () => {
+    expect(await withinTime(Infinity, () => new Promise((resolve) => setTimeout(resolve, 20, 7)))).toBe(7);
+  });
+
   it.each([['heeds its signal', untilStopped], ['does not', never]])('ends when the time is over, where the work %s', async (_, work) => {
     await expect(withinTime(20, work)).rejects.toMatchObject({ name: 'TimeoutError' });
   });
