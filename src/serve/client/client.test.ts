@@ -79,6 +79,8 @@ describe('a generated client', () => {
   it.each([
     ['a feature that there is not', "features: { qeury: 'shoes' }, candidates: []", /qeury/],
     ['a value of another type', "features: { age: 'old' }, candidates: []", /'string' is not assignable/],
+    ['a time of an event that is no number', "features: { history: [{ '@time': true }] }, candidates: []", /not assignable/],
+    ['times of events that are no numbers', "features: { history: { '@time': [true] } }, candidates: []", /not assignable/],
     ['a feature of the other side', "features: {}, candidates: [{ query: 'shoes' }]", /query/],
     ['a vector of another size', 'candidates: [{ shape: [1, 2, 3] }]', /not assignable/],
     ['a task that there is not', "candidates: [], tasks: ['hide']", /"hide"/],

@@ -1,5 +1,5 @@
 /** TypeScript for the surfaces of a server: what names and types their features have. */
-import type { RawInput, ServedSurface } from '../raw-request.js';
+import { isTime, type RawInput, type ServedSurface } from '../raw-request.js';
 
 /** What a client must know of a surface. */
 export type DescribedSurface = Pick<ServedSurface, 'surface' | 'viewTypes' | 'tasks' | 'inputs'>;
@@ -8,11 +8,15 @@ const SCALARS: Readonly<Record<RawInput['type'], string>> = { text: 'string | nu
 
 const listOf = (type: string): string => `readonly (${type})[]`;
 
-const typeOf = ({ type, form }: RawInput): string => {
-  if (form === 'scalar') return SCALARS[type];
-  if (form === 'list') return `${listOf(SCALARS[type])} | null`;
+const scalarOf = (input: RawInput): string => (isTime(input) ? 'number | null' : SCALARS[input.type]);
+
+const typeOf = (input: RawInput): string => {
+  const { form } = input;
+  const scalar = scalarOf(input);
+  if (form === 'scalar') return scalar;
+  if (form === 'list') return `${listOf(scalar)} | null`;
   // Longer ones are written as lists: a tuple of hundreds helps nobody.
-  return form.vector <= 16 ? `readonly [${new Array<string>(form.vector).fill(SCALARS[type]).join(', ')}] | null` : `${listOf(SCALARS[type])} | null`;
+  return form.vector <= 16 ? `readonly [${new Array<string>(form.vector).fill(scalar).join(', ')}] | null` : `${listOf(scalar)} | null`;
 };
 
 const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name));
@@ -21,7 +25,7 @@ const property = (name: string, type: string, indent: string): string => `${inde
 
 const sequenceOf = (sequence: string, inputs: readonly RawInput[], indent: string): string => {
   const fields = inputs.filter((input) => input.sequence === sequence).map((input) => [input.name.slice(sequence.length + 1), input] as const);
-  const rows = fields.map(([name, input]) => property(name, SCALARS[input.type], `${indent}  `)).join('');
+  const rows = fields.map(([name, input]) => property(name, scalarOf(input), `${indent}  `)).join('');
   const lists = fields.map(([name, input]) => property(name, typeOf(input), `${indent}  `)).join('');
   return `${indent}/** Events, oldest first; "@time" in epoch ms. As rows, or as a list for each field. */\n${indent}readonly ${key(sequence)}?: readonly {\n${rows}${indent}}[] | {\n${lists}${indent}} | null;\n`;
 };
