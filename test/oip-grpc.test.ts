@@ -224,6 +224,15 @@ describe('an infer call', () => {
     expect(defects.splice(0)).toEqual([scorer.failure]);
   });
 
+  it('of more fields than any call has is refused before they are read', async () => {
+    // An empty input, and an empty output.
+    for (const tag of [0x2a, 0x32]) {
+      const failure = await failureOf(send(method.modelInfer, Buffer.alloc(99_998, Buffer.of(tag, 0))).answer);
+      expect([failure.code, failure.details]).toEqual([status.RESOURCE_EXHAUSTED, 'the message has too many fields; expected: at most 12288: inputs, their contents, outputs and parameters']);
+    }
+    expect(unscored).toEqual(['oip-grpc too_large  ', 'oip-grpc too_large  ']);
+  });
+
   it('larger than a message may be is refused, and counted as far as gRPC leaves it to us', async () => {
     const sent = (size: number): Promise<ServiceError> => failureOf(ask(method.modelInfer, rawMessage('feed', [{ ...items(1), data: ['x'.repeat(size)] }])));
     expect(await sent(100_000)).toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: expect.stringMatching(/^the message has 100\d\d\d bytes; expected: at most 100000 bytes: --max-body-bytes of the server$/) as string });

@@ -1,9 +1,11 @@
 /** gRPC methods over generated messages, with request errors as gRPC statuses. */
 import { fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodUnary, type MessageShape } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Metadata, status, type MethodDefinition, type sendUnaryData, type ServerUnaryCall, type UntypedHandleCall } from '@grpc/grpc-js';
 import { mostBytes } from '../http/send-error.js';
 import { defect, RequestError, type RequestErrorCode } from '../request-error.js';
 import { explainError } from './explain-error.js';
+import { MOST_INPUTS } from './infer-call.js';
 
 /** gRPC status of each code. */
 const GRPC_STATUS: Readonly<Record<RequestErrorCode, status>> = {
@@ -41,11 +43,26 @@ const same = (bytes: Buffer): Buffer => bytes;
 
 export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** @throws RequestError when the bytes are no such message */
+/** Fields of a message, at most, each repetition counted: inputs and their raw contents, outputs and parameters. */
+const MOST_FIELDS = 3 * MOST_INPUTS;
+
+/** A field takes two bytes, and becomes an object of hundreds: counted before any is made. */
+const checkFields = (bytes: Buffer): void => {
+  const reader = new BinaryReader(bytes);
+  for (let fields = 1; reader.pos < reader.len; fields += 1) {
+    if (fields > MOST_FIELDS) throw new RequestError('too_large', 'the message has too many fields', { expected: `at most ${MOST_FIELDS}: inputs, their contents, outputs and parameters` });
+    const [field, type] = reader.tag();
+    reader.skip(type, field);
+  }
+};
+
+/** @throws RequestError `invalid` when the bytes are no such message; `too_large` when it has too many fields */
 export const decode = <I extends DescMessage>(schema: I, bytes: Buffer): MessageShape<I> => {
   try {
+    checkFields(bytes);
     return fromBinary(schema, bytes);
   } catch (cause) {
+    if (cause instanceof RequestError) throw cause;
     throw new RequestError('invalid', `the message cannot be read: ${(cause as Error).message}`, { expected: schema.typeName, cause });
   }
 };

@@ -39,7 +39,7 @@ export interface InferLimits {
 }
 
 /** Inputs of a call, at most: more than any surface has, their lengths and masks among them. */
-const MOST_INPUTS = 4096;
+export const MOST_INPUTS = 4096;
 
 /** @throws RequestError `too_large` */
 export const checkInputs = (count: number): void => {
