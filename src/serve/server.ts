@@ -71,6 +71,9 @@ const logSwap = (log: Log, event: SwapEvent): void => {
       return;
     case 'unreachable':
       log.warn({ err: event.error }, 'the registry does not answer; what serves goes on');
+      return;
+    case 'failed':
+      log.error({ err: event.error }, 'a change of versions cannot be made for now; what serves goes on, and it is tried again');
   }
 };
 
@@ -169,7 +172,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
       },
       swap: (event) => {
         logSwap(log, event);
-        if (event.type !== 'unreachable') metrics.swap({ outcome: event.type, seconds: 'seconds' in event ? event.seconds : 0 });
+        if (event.type !== 'unreachable' && event.type !== 'failed') metrics.swap({ outcome: event.type, seconds: 'seconds' in event ? event.seconds : 0 });
         if (running !== undefined) reportVersions(running, metrics);
         relaxCollector();
       },

@@ -1,7 +1,9 @@
 /** Keeps the engine at what its source says: takes new versions in once they are proven, and refuses broken ones. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { ArtifactError, DataError, IoError, ParityError } from '../config/errors.js';
 import type { Current, Engine, TrialScore } from './engine/engine.js';
 import type { LoadedVersion } from './engine/loaded-version.js';
+import { VersionFailedError } from './engine/version-failure.js';
 import type { Target, VersionSource } from './version-source.js';
 
 /** What happened to a version. */
@@ -11,7 +13,9 @@ export type SwapEvent =
   | { readonly type: 'pointed'; readonly current: Current; readonly seconds: number }
   | { readonly type: 'refused'; readonly surface: string; readonly version: string; readonly error: unknown }
   /** The source does not answer; what serves goes on serving. */
-  | { readonly type: 'unreachable'; readonly error: unknown };
+  | { readonly type: 'unreachable'; readonly error: unknown }
+  /** A change could not be made, for no fault of a version; it is tried again. */
+  | { readonly type: 'failed'; readonly error: unknown };
 
 export interface VersionKeeperOptions {
   readonly engine: Engine;
@@ -25,8 +29,13 @@ export interface VersionKeeperOptions {
   readonly onEvent: (event: SwapEvent) => void;
 }
 
-/** Between tries of a change that cannot be made for now. */
+/** Between tries of a change that cannot be made for now; doubled up to the longest where it is not the source that does not answer. */
 const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 60_000;
+
+/** Tries of a version that threads cannot open, or not run, before it is refused: memory may have been short for a moment. */
+const MOST_TRIES = 3;
+const TRY_AGAIN_MS = 500;
 
 /** A version that did not pass. */
 class BrokenVersionError extends Error {
@@ -41,18 +50,28 @@ class BrokenVersionError extends Error {
 /** Errors that are about an export itself. */
 const isFault = (error: unknown): boolean => error instanceof ArtifactError || error instanceof ParityError || error instanceof DataError;
 
+const doesNotRun = ({ key, directory }: LoadedVersion, cause: VersionFailedError): ArtifactError =>
+  new ArtifactError(`${key} cannot be opened, or not be run: ${cause.message}`, {
+    where: cause.where ?? directory,
+    expected: 'an export that this machine can run',
+    fix: 'export the model again, or promote the version again if memory was short',
+    cause,
+  });
+
 /** Applies one change after the other. */
 export class VersionKeeper {
   readonly #options: VersionKeeperOptions;
   /** Versions that are loaded, or were opened to be. */
   #loaded = new Map<string, LoadedVersion>();
+  /** What was opened for a change that is not made yet: a further try does not read it again. */
+  #opened = new Map<string, LoadedVersion>();
   /** Versions that did not pass; they are not tried again while the target stays. */
   #refused = new Map<string, unknown>();
   #last: Promise<void> = Promise.resolve();
   #watcher: { close(): void } | undefined;
   #target: Target = { surfaces: {} };
   #retry: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #ending = new AbortController();
 
   constructor(options: VersionKeeperOptions) {
     this.#options = options;
@@ -85,21 +104,26 @@ export class VersionKeeper {
 
   /** Follows nothing any more. A change that is under way is waited for, but not longer than the grace. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosed = true;
+    this.#ending.abort();
     clearTimeout(this.#retry);
     this.#watcher?.close();
     await Promise.race([this.#last.catch(() => undefined), new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref())]);
   }
 
+  get #isClosed(): boolean {
+    return this.#ending.signal.aborted;
+  }
+
   /** Applies a change; where that fails for now, as on a network, again a little later. */
-  #follow(): void {
+  #follow(waitMs = RETRY_MS): void {
     this.apply().catch((error: unknown) => {
-      this.#options.onEvent({ type: 'unreachable', error });
-      clearTimeout(this.#retry);
       if (this.#isClosed) return;
+      const isUnreachable = error instanceof IoError;
+      this.#options.onEvent({ type: isUnreachable ? 'unreachable' : 'failed', error });
+      clearTimeout(this.#retry);
       this.#retry = setTimeout(() => {
-        this.#follow();
-      }, RETRY_MS);
+        this.#follow(isUnreachable ? RETRY_MS : Math.min(2 * waitMs, LONGEST_RETRY_MS));
+      }, waitMs);
       this.#retry.unref();
     });
   }
@@ -123,6 +147,7 @@ export class VersionKeeper {
   /** Loads the target's versions, without those that turn out broken. */
   async #take(target: Target, started: number): Promise<void> {
     const { engine, onEvent, prove } = this.#options;
+    const tries = new Map<string, number>();
     for (;;) {
       const versions = await this.#open(target);
       if (this.#isClosed) return;
@@ -138,14 +163,33 @@ export class VersionKeeper {
           });
         });
       } catch (error) {
-        if (!(error instanceof BrokenVersionError)) throw error;
-        this.#refuse(error.version.surface, error.version.version, error.cause);
+        if (this.#isClosed) return;
+        const broken = error instanceof VersionFailedError ? await this.#tryAgain(error, versions, current, tries) : error;
+        if (broken === undefined) continue;
+        if (!(broken instanceof BrokenVersionError)) throw broken;
+        this.#refuse(broken.version.surface, broken.version.version, broken.cause);
         continue;
       }
       this.#loaded = versions;
+      this.#opened = new Map();
       onEvent({ type: 'swapped', current, seconds: (performance.now() - started) / 1000 });
       return;
     }
+  }
+
+  /** Undefined when it is to be tried again; else what is wrong. */
+  async #tryAgain(error: VersionFailedError, versions: ReadonlyMap<string, LoadedVersion>, current: Current, tries: Map<string, number>): Promise<Error | undefined> {
+    const version = versions.get(error.key)!;
+    const tried = (tries.get(error.key) ?? 0) + 1;
+    tries.set(error.key, tried);
+    if (tried < MOST_TRIES) {
+      // Ended early where the server ends: the next try finds that out.
+      await pause(TRY_AGAIN_MS * tried, undefined, { signal: this.#ending.signal }).catch(() => undefined);
+      return undefined;
+    }
+    // Where it goes on serving it must be there after the change too.
+    const serves = current[version.surface] === version.version && this.#options.engine.find(version.surface, version.version) === version;
+    return serves ? error : new BrokenVersionError(version, doesNotRun(version, error));
   }
 
   /** For each surface the version it shall have, or what it had before where that one is broken. */
@@ -175,10 +219,12 @@ export class VersionKeeper {
       want(surface, engine.current[surface]);
     }
     for (const { surface, version } of alsoLoad) want(surface, version);
+    const before = new Map([...this.#opened, ...this.#loaded]);
     const opened = new Map<string, LoadedVersion>();
+    this.#opened = opened;
     for (const [key, [surface, version]] of wanted) {
       try {
-        opened.set(key, this.#loaded.get(key) ?? (await this.#openWhole(surface, version)));
+        opened.set(key, before.get(key) ?? (await this.#openWhole(surface, version)));
       } catch (error) {
         // Files that cannot be had now are no broken version.
         if (error instanceof IoError) throw error;
@@ -203,6 +249,7 @@ export class VersionKeeper {
 
   #refuse(surface: string, version: string, error: unknown): void {
     this.#refused.set(`${surface}/${version}`, error);
+    this.#opened.delete(`${surface}/${version}`);
     this.#options.onEvent({ type: 'refused', surface, version, error });
   }
 }

@@ -33,21 +33,25 @@ const open = async ({ key, directory }: WorkerVersion): Promise<readonly [string
 
 const openAll = async (): Promise<ReadonlyMap<string, VersionScorer>> => {
   const opened = new Map<string, VersionScorer>();
-  for (const version of versions) opened.set(...(await open(version)));
+  for (const version of versions) {
+    try {
+      opened.set(...(await open(version)));
+    } catch (error) {
+      reply({ failed: packError(error), key: version.key });
+      throw error;
+    }
+  }
   return opened;
 };
 
 const started = openAll();
-started.then(
+let last: Promise<unknown> = started.then(
   () => {
     reply({ ready: true });
   },
-  (error: unknown) => {
-    reply({ failed: packError(error) });
-  },
+  // It was told of.
+  () => undefined,
 );
-
-let last: Promise<unknown> = started.catch(() => undefined);
 onCall(({ id, key, requests }: RunCall) => {
   last = last.then(async () => {
     try {

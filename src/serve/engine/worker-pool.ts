@@ -6,6 +6,7 @@ import { OnefoldError } from '../../config/errors.js';
 import { turnOffTelemetry } from '../../config/no-telemetry.js';
 import { stopThread } from '../../config/stoppable-thread.js';
 import { unpackError } from '../../train/transferred-error.js';
+import { VersionFailedError } from './version-failure.js';
 import type { RunResult } from './version-scorer.js';
 import type { RunCall, WorkerReply, WorkerSpec } from './worker-protocol.js';
 
@@ -26,6 +27,7 @@ export class WorkerGoneError extends Error {
 
 interface Pending {
   readonly id: number;
+  readonly key: string;
   readonly resolve: (result: RunResult) => void;
   readonly reject: (error: Error) => void;
 }
@@ -60,7 +62,7 @@ class PoolWorker {
           this.#isOpen = true;
           resolve();
         }
-        else if ('failed' in message) reject(unpackError(message.failed));
+        else if ('failed' in message) reject(new VersionFailedError(message.key, unpackError(message.failed)));
         else this.#settle(message);
       });
     });
@@ -80,7 +82,7 @@ class PoolWorker {
   run(call: RunCall): Promise<RunResult> {
     if (this.#goneFor !== undefined) return Promise.reject(new WorkerGoneError(this.#goneFor));
     return new Promise((resolve, reject) => {
-      this.#pending = { id: call.id, resolve, reject };
+      this.#pending = { id: call.id, key: call.key, resolve, reject };
       // Copied, not moved: a run that its thread did not finish is repeated.
       this.#worker.postMessage(call);
     });
@@ -108,7 +110,7 @@ class PoolWorker {
     const pending = this.#pending;
     if (pending?.id !== message.id) return;
     this.#pending = undefined;
-    if ('error' in message) pending.reject(unpackError(message.error));
+    if ('error' in message) pending.reject(new VersionFailedError(pending.key, unpackError(message.error)));
     else pending.resolve({ scores: message.scores, statistics: message.statistics });
   }
 }
@@ -150,7 +152,7 @@ export class WorkerPool {
   /**
    * Starts the threads, each with every version open.
    *
-   * @throws OnefoldError when a version does not open
+   * @throws VersionFailedError when a version does not open; OnefoldError when a thread does not start
    */
   static async start(options: WorkerPoolOptions): Promise<WorkerPool> {
     turnOffTelemetry();
@@ -180,7 +182,7 @@ export class WorkerPool {
   /**
    * Runs on a thread that is idle.
    *
-   * @throws WorkerGoneError when the thread stopped before it answered
+   * @throws WorkerGoneError when the thread stopped before it answered; VersionFailedError when the run failed
    */
   async run(key: string, requests: readonly ArrayBuffer[]): Promise<RunResult> {
     const worker = this.#idle.shift();
@@ -199,7 +201,8 @@ export class WorkerPool {
   /**
    * Runs once a thread is idle, and again on another where it stops.
    *
-   * @throws WorkerGoneError when several threads stopped before they answered; what kept a thread from starting
+   * @throws WorkerGoneError when several threads stopped before they answered; VersionFailedError when the run failed; what kept a thread
+   * from starting
    */
   async runSoon(key: string, requests: readonly ArrayBuffer[]): Promise<RunResult> {
     for (let tries = 1; ; tries += 1) {

@@ -25,6 +25,7 @@ export interface RunCall {
 
 export type WorkerReply =
   | { readonly ready: true }
-  | { readonly failed: TransferredError }
+  /** A version did not open. */
+  | { readonly failed: TransferredError; readonly key: string }
   | { readonly id: number; readonly scores: Float32Array; readonly statistics: RunStatistics }
   | { readonly id: number; readonly error: TransferredError };

@@ -1,6 +1,6 @@
 /** Whether a version predicts here what it did where it was exported. */
 import { join } from 'node:path';
-import { ParityError } from '../../config/errors.js';
+import { ArtifactError, OnefoldError, ParityError } from '../../config/errors.js';
 import { openDatabase, quoteIdentifier, quoteLiteral } from '../../data/duckdb.js';
 import { createEncoder } from '../../data/encode.js';
 import type { EncoderSet } from '../../data/encoder-state.js';
@@ -13,10 +13,26 @@ import { readRawRows } from '../../export/raw-rows.js';
 /** Largest difference between a prediction and the one stored at export. */
 export const GOLDEN_TOLERANCE = 1e-5;
 
+/** What DuckDB says of rows that it cannot read, as an error of the export: its checksums held, so it was written like that. */
+const unreadable = (golden: string, error: unknown): unknown => {
+  if (error instanceof OnefoldError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ArtifactError(`${golden} cannot be read: ${reason}`, { where: golden, expected: 'the golden rows of an export, as Parquet', fix: 'export the model again', cause: error });
+};
+
+const readable = async function* <T>(golden: string, rows: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* rows;
+  } catch (error) {
+    throw unreadable(golden, error);
+  }
+};
+
 /**
  * Scores the golden rows of an export from their raw values.
  *
- * @throws ParityError naming the first row and task whose prediction differs by more than the tolerance
+ * @throws ParityError naming the first row and task whose prediction differs by more than the tolerance; ArtifactError when the rows
+ * cannot be read
  */
 export const checkGolden = async (
   directory: string,
@@ -28,9 +44,11 @@ export const checkGolden = async (
   const database = await openDatabase({ threads: 1 });
   try {
     const columns = manifest.tasks.map((task) => quoteIdentifier(probabilityColumn(task)));
-    const expected = await database.rows<Record<string, number>>(`SELECT ${columns.join(', ')} FROM read_parquet(${quoteLiteral(golden)})`);
+    const expected = await database.rows<Record<string, number>>(`SELECT ${columns.join(', ')} FROM read_parquet(${quoteLiteral(golden)})`).catch((error: unknown) => {
+      throw unreadable(golden, error);
+    });
     const encoder = createEncoder(encoders);
-    for await (const rows of readRawRows(database, manifest.source, golden, { directory: '/', serving: true })) {
+    for await (const rows of readable(golden, readRawRows(database, manifest.source, golden, { directory: '/', serving: true }))) {
       const actual = await score(encodeRaw(rows, encoder, manifest.surface, true));
       for (let row = 0; row < rows.candidateCount; row += 1) {
         const place = rows.fileRows[row]!;
