@@ -3,13 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ArtifactError } from '../src/config/errors.js';
+import { ArtifactError, ParityError } from '../src/config/errors.js';
 import { EXPORT_FILES } from '../src/export/manifest.js';
+import { Engine } from '../src/serve/engine/engine.js';
+import { LoadedVersion } from '../src/serve/engine/loaded-version.js';
 import { publish } from '../src/serve/registry/publish.js';
 import { openRegistry, type Registry } from '../src/serve/registry/registry.js';
 import { DEFAULT_SERVER_OPTIONS } from '../src/serve/server-options.js';
 import { startEngine, type StartedEngine } from '../src/serve/start-engine.js';
-import type { SwapEvent } from '../src/serve/version-keeper.js';
+import { VersionKeeper, type SwapEvent } from '../src/serve/version-keeper.js';
+import type { Target } from '../src/serve/version-source.js';
 import { writeAlteredExport } from './support/altered-export.js';
 import { createServedShop, type ServedShop } from './support/served-shop.js';
 
@@ -69,4 +72,87 @@ describe.each([EXPORT_FILES.candidateGraph, EXPORT_FILES.golden])('a version who
       return Promise.resolve();
     });
   }, 60_000);
+});
+
+/** A promise that is settled from outside. */
+const gate = (): { readonly open: () => void; readonly passed: Promise<void> } => {
+  let open: () => void = () => undefined;
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, passed };
+};
+
+/** A keeper whose source says what it is told to, with versions of the shop under any names. */
+const told = async (surfaces: Target['surfaces'], prove: (key: string) => Promise<void>): Promise<{ readonly engine: Engine; readonly keeper: VersionKeeper; readonly events: SwapEvent[]; readonly opened: string[]; readonly tell: (surfaces: Target['surfaces']) => Promise<void>; readonly close: () => Promise<void> }> => {
+  const { workers, threads, timeoutMs } = { ...DEFAULT_SERVER_OPTIONS, workers: 1 };
+  const engine = new Engine({ workers, threads, timeoutMs, userCacheBytes: 0, batch: { maxRequests: 16, maxCandidates: 1024 }, batchWaitMs: 0, admission: { maxQueue: 1000, maxWaitMs: 60_000 }, priorities: {}, events: {} });
+  const events: SwapEvent[] = [];
+  const opened: string[] = [];
+  let target: Target = { surfaces };
+  const keeper = new VersionKeeper({
+    engine,
+    source: { target: () => Promise.resolve(target), directory: (_, version) => Promise.resolve(version), renew: () => Promise.resolve(undefined), watch: () => ({ close: () => undefined }) },
+    alsoLoad: [],
+    open: (surface, version) => {
+      opened.push(`${surface}/${version}`);
+      return Promise.resolve(new LoadedVersion({ ...shop.exports[surface as 'feed' | 'search'], version }));
+    },
+    prove: ({ key }) => prove(key),
+    onEvent: (event) => events.push(event),
+  });
+  await keeper.start();
+  return {
+    engine, keeper, events, opened,
+    tell: (now) => {
+      target = { surfaces: now };
+      return keeper.apply();
+    },
+    close: async () => {
+      await keeper.close(10_000);
+      await engine.close(0);
+    },
+  };
+};
+
+describe('while a version is loaded', () => {
+  it('that is rolled back meanwhile, it never serves, and other surfaces go back at once', async () => {
+    const [loaded, proof] = [gate(), gate()];
+    const { engine, events, tell, close } = await told({ feed: { version: 'v1' }, search: { version: 'v1' } }, async (key) => {
+      if (key !== 'feed/v2') return;
+      loaded.open();
+      await proof.passed;
+    });
+    await tell({ feed: { version: 'v1' }, search: { version: 'v2', previous: 'v1' } });
+    const swap = tell({ feed: { version: 'v2', previous: 'v1' }, search: { version: 'v2', previous: 'v1' } });
+    await loaded.passed;
+    void tell({ feed: { version: 'v2', previous: 'v1' }, search: { version: 'v1' } });
+    await expect.poll(() => engine.current).toEqual({ feed: 'v1', search: 'v1' });
+    const back = tell({ feed: { version: 'v1' }, search: { version: 'v1' } });
+    proof.open();
+    await Promise.all([swap, back]);
+    expect(engine.current).toEqual({ feed: 'v1', search: 'v1' });
+    expect(engine.find('feed', 'v2')).toBeUndefined();
+    expect(events.map(({ type }) => type)).toEqual(['swapped', 'swapped', 'pointed']);
+    await close();
+  });
+});
+
+describe('a surface whose version was refused', () => {
+  it('is settled with what it has: others change without a look at it, until it is to have another or the same again', async () => {
+    let isBroken = true;
+    const { engine, keeper, events, opened, tell, close } = await told({ feed: { version: 'v1' }, search: { version: 'v1' } }, (key) =>
+      key === 'feed/bad' && isBroken ? Promise.reject(new ParityError('another prediction')) : Promise.resolve(),
+    );
+    await tell({ feed: { version: 'bad', previous: 'v1' }, search: { version: 'v2', previous: 'v1' } });
+    expect(engine.current).toEqual({ feed: 'v1', search: 'v2' });
+    await tell({ feed: { version: 'bad', previous: 'v1' }, search: { version: 'v1' } });
+    expect(engine.current).toEqual({ feed: 'v1', search: 'v1' });
+    expect(events.map(({ type }) => type)).toEqual(['swapped', 'refused', 'swapped', 'pointed']);
+    expect(opened.filter((key) => key === 'feed/bad')).toHaveLength(1);
+    isBroken = false;
+    await keeper.reload();
+    expect(engine.current).toEqual({ feed: 'bad', search: 'v1' });
+    await close();
+  });
 });

@@ -82,6 +82,18 @@ describe('a swap under load', () => {
     await engine.close(0);
   });
 
+  it('waits for nobody who is answered by the threads before', async () => {
+    const engine = await engineOf(['v1'], { batchWaitMs: 20_000 });
+    let isAnswered = false;
+    const before = engine.score(requestOf(engine, 0)).catch((error: unknown) => error).finally(() => {
+      isAnswered = true;
+    });
+    expect(await engine.replace([version('v2')], { feed: 'v2' }, unchecked)).toEqual({ feed: 'v2' });
+    expect([isAnswered, engine.load.waiting]).toEqual([false, 1]);
+    await engine.close(0);
+    expect(await before).toMatchObject({ code: 'unavailable' });
+  });
+
   it('forgets no thread that stopped', async () => {
     const engine = await engineOf(['v1']);
     for (let lost = 1; lost <= 3; lost += 1) {

@@ -90,7 +90,7 @@ const admin = (started: StartedEngine, metrics: ServeMetrics, store: FeatureStor
         return { text: await metrics.text(), contentType: metrics.contentType };
       },
       surfaces: () => engine.surfaces(),
-      reload: () => keeper.apply(),
+      reload: () => keeper.reload(),
       promote: async (versions) => {
         await published().promote(versions);
         await keeper.apply();

@@ -1,9 +1,11 @@
 /** Keeps the engine at what its source says: takes new versions in once they are proven, and refuses broken ones. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ArtifactError, DataError, IoError, ParityError } from '../config/errors.js';
+import { ArtifactError, IoError } from '../config/errors.js';
 import type { Current, Engine, TrialScore } from './engine/engine.js';
 import type { LoadedVersion } from './engine/loaded-version.js';
 import { VersionFailedError } from './engine/version-failure.js';
+import { Refusals } from './refusals.js';
+import { BrokenVersionError, doesNotRun, isFault } from './version-fault.js';
 import type { Target, VersionSource } from './version-source.js';
 
 /** What happened to a version. */
@@ -37,39 +39,21 @@ const LONGEST_RETRY_MS = 60_000;
 const MOST_TRIES = 3;
 const TRY_AGAIN_MS = 500;
 
-/** A version that did not pass. */
-class BrokenVersionError extends Error {
-  readonly version: LoadedVersion;
-
-  constructor(version: LoadedVersion, cause: unknown) {
-    super(`${version.key} is broken`, { cause });
-    this.version = version;
-  }
-}
-
-/** Errors that are about an export itself. */
-const isFault = (error: unknown): boolean => error instanceof ArtifactError || error instanceof ParityError || error instanceof DataError;
-
-const doesNotRun = ({ key, directory }: LoadedVersion, cause: VersionFailedError): ArtifactError =>
-  new ArtifactError(`${key} cannot be opened, or not be run: ${cause.message}`, {
-    where: cause.where ?? directory,
-    expected: 'an export that this machine can run',
-    fix: 'export the model again, or promote the version again if memory was short',
-    cause,
-  });
-
 /** Applies one change after the other. */
 export class VersionKeeper {
   readonly #options: VersionKeeperOptions;
-  /** Versions that are loaded, or were opened to be. */
-  #loaded = new Map<string, LoadedVersion>();
   /** What was opened for a change that is not made yet: a further try does not read it again. */
   #opened = new Map<string, LoadedVersion>();
-  /** Versions that did not pass; they are not tried again while the target stays. */
-  #refused = new Map<string, unknown>();
+  readonly #refused = new Refusals();
   #last: Promise<void> = Promise.resolve();
   #watcher: { close(): void } | undefined;
+  /** What was to serve when it was last seen. */
   #target: Target = { surfaces: {} };
+  /** Reads of the target that began, and the latest of those whose answer counted. */
+  #reads = 0;
+  #newest = 0;
+  /** Versions are being loaded. */
+  #isTaking = false;
   #retry: NodeJS.Timeout | undefined;
   readonly #ending = new AbortController();
 
@@ -85,7 +69,7 @@ export class VersionKeeper {
   async start(): Promise<void> {
     await this.apply();
     const missing = Object.keys(this.#target.surfaces).find((surface) => this.#options.engine.current[surface] === undefined);
-    if (missing !== undefined) throw this.#refused.get(`${missing}/${this.#target.surfaces[missing]!.version}`);
+    if (missing !== undefined) throw this.#refused.errorOf(missing, this.#target.surfaces[missing]!.version);
     this.#watcher = this.#options.source.watch(
       () => {
         this.#follow();
@@ -98,8 +82,16 @@ export class VersionKeeper {
 
   /** Brings the engine to what the source says now. */
   apply(): Promise<void> {
+    // Versions that are loaded need not wait for others that are being loaded. What goes wrong is told of by what is done in turn.
+    if (this.#isTaking) void this.#pointSoon().catch(() => undefined);
     this.#last = this.#last.catch(() => undefined).then(() => this.#apply());
     return this.#last;
+  }
+
+  /** As {@link apply}, with another try of what was refused. */
+  reload(): Promise<void> {
+    this.#refused.forgetAll();
+    return this.apply();
   }
 
   /** Follows nothing any more. A change that is under way is waited for, but not longer than the grace. */
@@ -129,56 +121,100 @@ export class VersionKeeper {
   }
 
   async #apply(): Promise<void> {
-    const { engine, source, onEvent } = this.#options;
     const started = performance.now();
-    const target = await source.target();
-    if (JSON.stringify(target) !== JSON.stringify(this.#target)) this.#refused = new Map();
-    this.#target = target;
-    const pointed = this.#currentOf(target, (key) => this.#loaded.has(key));
-    if (pointed !== undefined && Object.keys(pointed).length === Object.keys(target.surfaces).length && engine.isReady) {
-      if (JSON.stringify(pointed) === JSON.stringify(engine.current)) return;
-      engine.point(pointed);
-      onEvent({ type: 'pointed', current: pointed, seconds: (performance.now() - started) / 1000 });
-      return;
+    for (;;) {
+      await this.#pointSoon();
+      if (this.#isClosed || this.#isSettled() || !(await this.#take(started))) return;
     }
-    await this.#take(target, started);
   }
 
-  /** Loads the target's versions, without those that turn out broken. */
-  async #take(target: Target, started: number): Promise<void> {
-    const { engine, onEvent, prove } = this.#options;
-    const tries = new Map<string, number>();
-    for (;;) {
-      const versions = await this.#open(target);
-      if (this.#isClosed) return;
-      const current = this.#currentOf(target, (key) => versions.has(key)) ?? {};
-      if (Object.keys(current).length === 0) return;
-      try {
-        await engine.replace([...versions.values()], current, async (version, score) => {
-          // What serves already was proven when it came.
-          if (engine.find(version.surface, version.version) === version) return;
-          await prove(version, score).catch((error: unknown) => {
-            // Whatever else goes wrong, as a thread that stops, says nothing of the version.
-            throw isFault(error) ? new BrokenVersionError(version, error) : error;
-          });
-        });
-      } catch (error) {
-        if (this.#isClosed) return;
-        const broken = error instanceof VersionFailedError ? await this.#tryAgain(error, versions, current, tries) : error;
-        if (broken === undefined) continue;
-        if (!(broken instanceof BrokenVersionError)) throw broken;
-        this.#refuse(broken.version.surface, broken.version.version, broken.cause);
-        continue;
+  /** Reads what is to serve. Of two reads at a time the one that began later counts, whichever ends first. */
+  async #look(): Promise<void> {
+    this.#reads += 1;
+    const read = this.#reads;
+    const target = await this.#options.source.target();
+    if (read < this.#newest) return;
+    this.#newest = read;
+    this.#refused.change(this.#target, target);
+    this.#target = target;
+  }
+
+  /** Lets each surface have what it shall, where that is loaded. */
+  async #pointSoon(): Promise<void> {
+    const { engine, onEvent } = this.#options;
+    const started = performance.now();
+    await this.#look();
+    const current = this.#currentOf((surface, version) => engine.find(surface, version) !== undefined);
+    if (this.#isClosed || isSameCurrent(current, engine.current)) return;
+    engine.point(current);
+    onEvent({ type: 'pointed', current, seconds: (performance.now() - started) / 1000 });
+  }
+
+  /** Whether every surface has what it shall, or the best that there is. */
+  #isSettled(): boolean {
+    return Object.keys(this.#target.surfaces).every((surface) => {
+      const version = this.#choiceOf(surface);
+      return version === undefined || this.#options.engine.find(surface, version) !== undefined;
+    });
+  }
+
+  /**
+   * Loads the target's versions, without those that turn out broken.
+   *
+   * @returns whether there is something to look at again; not where no version passes
+   */
+  async #take(started: number): Promise<boolean> {
+    this.#isTaking = true;
+    try {
+      const tries = new Map<string, number>();
+      for (;;) {
+        const versions = await this.#open();
+        const has = (surface: string, version: string): boolean => versions.has(`${surface}/${version}`);
+        if (this.#isClosed || Object.keys(this.#currentOf(has)).length === 0) return false;
+        // All that was new turned out broken.
+        if ([...versions.values()].every((version) => this.#serves(version))) return true;
+        try {
+          const current = await this.#replace([...versions.values()], has);
+          if (current === undefined) return true;
+          this.#opened = new Map();
+          this.#options.onEvent({ type: 'swapped', current, seconds: (performance.now() - started) / 1000 });
+          return true;
+        } catch (error) {
+          if (this.#isClosed) return false;
+          const broken = error instanceof VersionFailedError ? await this.#tryAgain(error, versions, tries) : error;
+          if (broken === undefined) continue;
+          if (!(broken instanceof BrokenVersionError)) throw broken;
+          this.#refuse(broken.version.surface, broken.version.version, broken.cause);
+        }
       }
-      this.#loaded = versions;
-      this.#opened = new Map();
-      onEvent({ type: 'swapped', current, seconds: (performance.now() - started) / 1000 });
-      return;
+    } finally {
+      this.#isTaking = false;
     }
+  }
+
+  /** Undefined where none of it is wanted any more once it is loaded. */
+  #replace(versions: readonly LoadedVersion[], has: (surface: string, version: string) => boolean): Promise<Current | undefined> {
+    const { engine, prove } = this.#options;
+    const choose = async (): Promise<Current | undefined> => {
+      // The target may have changed meanwhile, as by a rollback. Where nobody can tell, the last one holds.
+      await this.#look().catch(() => undefined);
+      // What serves now must not fall out.
+      const isWhole = Object.entries(engine.current).every(([surface, version]) => has(surface, version) || has(surface, this.#choiceOf(surface) ?? ''));
+      const current = this.#currentOf(has);
+      return isWhole && !isSameCurrent(current, engine.current) ? current : undefined;
+    };
+    return engine.replace(versions, choose, async (version, score) => {
+      // What serves already was proven when it came.
+      if (this.#serves(version)) return;
+      await prove(version, score).catch((error: unknown) => {
+        // Whatever else goes wrong, as a thread that stops, says nothing of the version.
+        throw isFault(error) ? new BrokenVersionError(version, error) : error;
+      });
+    });
   }
 
   /** Undefined when it is to be tried again; else what is wrong. */
-  async #tryAgain(error: VersionFailedError, versions: ReadonlyMap<string, LoadedVersion>, current: Current, tries: Map<string, number>): Promise<Error | undefined> {
+  async #tryAgain(error: VersionFailedError, versions: ReadonlyMap<string, LoadedVersion>, tries: Map<string, number>): Promise<Error | undefined> {
     const version = versions.get(error.key)!;
     const tried = (tries.get(error.key) ?? 0) + 1;
     tries.set(error.key, tried);
@@ -188,43 +224,54 @@ export class VersionKeeper {
       return undefined;
     }
     // Where it goes on serving it must be there after the change too.
-    const serves = current[version.surface] === version.version && this.#options.engine.find(version.surface, version.version) === version;
-    return serves ? error : new BrokenVersionError(version, doesNotRun(version, error));
+    const isNeeded = this.#serves(version) && this.#choiceOf(version.surface) === version.version;
+    return isNeeded ? error : new BrokenVersionError(version, doesNotRun(version, error));
   }
 
-  /** For each surface the version it shall have, or what it had before where that one is broken. */
-  #currentOf(target: Target, isThere: (key: string) => boolean): Current | undefined {
+  /** Whether a version, as it was opened, is loaded. */
+  #serves(version: LoadedVersion): boolean {
+    return this.#options.engine.find(version.surface, version.version) === version;
+  }
+
+  /** The version that a surface shall have; what it had before where that one is broken, or else what it would go back to. */
+  #choiceOf(surface: string): string | undefined {
+    const target = this.#target.surfaces[surface];
+    if (target === undefined) return undefined;
+    const wanted = this.#refused.has(surface, target.version) ? [this.#options.engine.current[surface], target.previous] : [target.version];
+    return wanted.find((version) => version !== undefined && !this.#refused.has(surface, version));
+  }
+
+  /** For each surface its choice, or what it has now; only what is there. */
+  #currentOf(isThere: (surface: string, version: string) => boolean): Current {
     const { engine } = this.#options;
     return Object.fromEntries(
-      Object.entries(target.surfaces).flatMap(([surface, { version, previous }]) => {
-        const refused = this.#refused.has(`${surface}/${version}`);
-        const wanted = refused ? [engine.current[surface], previous] : [version];
-        const found = wanted.find((one) => one !== undefined && isThere(`${surface}/${one}`));
+      Object.keys(this.#target.surfaces).flatMap((surface) => {
+        const found = [this.#choiceOf(surface), engine.current[surface]].find((version) => version !== undefined && isThere(surface, version));
         return found === undefined ? [] : [[surface, found]];
       }),
     );
   }
 
   /** Every version that is to be loaded, but those that were refused. */
-  async #open(target: Target): Promise<Map<string, LoadedVersion>> {
+  async #open(): Promise<ReadonlyMap<string, LoadedVersion>> {
     const { engine, alsoLoad } = this.#options;
     const wanted = new Map<string, readonly [surface: string, version: string]>();
     const want = (surface: string, version: string | undefined): void => {
-      if (version !== undefined && !this.#refused.has(`${surface}/${version}`)) wanted.set(`${surface}/${version}`, [surface, version]);
+      if (version !== undefined && !this.#refused.has(surface, version)) wanted.set(`${surface}/${version}`, [surface, version]);
     };
-    for (const [surface, { version, previous }] of Object.entries(target.surfaces)) {
+    for (const [surface, { version, previous }] of Object.entries(this.#target.surfaces)) {
       want(surface, version);
       want(surface, previous);
       // What serves now is kept: it is what a refused version leaves in place, and where a rollback goes.
       want(surface, engine.current[surface]);
     }
     for (const { surface, version } of alsoLoad) want(surface, version);
-    const before = new Map([...this.#opened, ...this.#loaded]);
+    const before = this.#opened;
     const opened = new Map<string, LoadedVersion>();
     this.#opened = opened;
     for (const [key, [surface, version]] of wanted) {
       try {
-        opened.set(key, before.get(key) ?? (await this.#openWhole(surface, version)));
+        opened.set(key, engine.find(surface, version) ?? before.get(key) ?? (await this.#openWhole(surface, version)));
       } catch (error) {
         // Files that cannot be had now are no broken version.
         if (error instanceof IoError) throw error;
@@ -248,8 +295,11 @@ export class VersionKeeper {
   }
 
   #refuse(surface: string, version: string, error: unknown): void {
-    this.#refused.set(`${surface}/${version}`, error);
+    this.#refused.add(surface, version, error);
     this.#opened.delete(`${surface}/${version}`);
     this.#options.onEvent({ type: 'refused', surface, version, error });
   }
 }
+
+const isSameCurrent = (one: Current, other: Current): boolean =>
+  Object.keys(one).length === Object.keys(other).length && Object.entries(one).every(([surface, version]) => other[surface] === version);

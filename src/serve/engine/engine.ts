@@ -116,11 +116,18 @@ export class Engine implements Scorer {
   }
 
   /**
-   * Opens versions in new threads, checks them there, and lets these take over; the old threads finish what they have.
+   * Opens versions in new threads, checks them there, and lets these take over; the old threads finish what they have by themselves.
    *
+   * @param current asked for right before the change: what was to serve may be something else by then; undefined leaves everything as it was
    * @param check what it throws leaves everything as it was
+   * @returns what serves now; undefined where nothing changed
+   * @throws VersionFailedError when a version cannot be opened, or not be run; whatever `check` throws
    */
-  async replace(versions: readonly LoadedVersion[], current: Current, check: (version: LoadedVersion, score: TrialScore) => Promise<void>): Promise<void> {
+  async replace(
+    versions: readonly LoadedVersion[],
+    current: Current | (() => Promise<Current | undefined>),
+    check: (version: LoadedVersion, score: TrialScore) => Promise<void>,
+  ): Promise<Current | undefined> {
     const { workers, threads, userCacheBytes, events, batch, batchWaitMs } = this.#options;
     const pool = await WorkerPool.start({
       versions: versions.map(({ key, directory }) => ({ key, directory })),
@@ -136,15 +143,17 @@ export class Engine implements Scorer {
       },
       onFailed: (error) => events.workerFailed?.(error),
     });
+    let chosen: Current | undefined;
     try {
       for (const version of versions) await check(version, (rows) => scoreRows(pool, version, rows));
+      chosen = typeof current === 'function' ? await current() : current;
     } catch (error) {
       await pool.close();
       throw error;
     }
-    if (this.#isClosed) {
+    if (this.#isClosed || chosen === undefined) {
       await pool.close();
-      return;
+      return undefined;
     }
     const onBatch = (report: BatchReport): void => {
       this.#admission.ran(report.requests, 1000 * report.runSeconds);
@@ -152,14 +161,21 @@ export class Engine implements Scorer {
     };
     const old = this.#generation;
     this.#generation = new Generation({ versions, pool, batch, batchWaitMs, onBatch });
-    this.#current = current;
-    if (old === undefined) return;
-    this.#generation.takeOver(old);
-    this.#retiring.add(old);
-    this.#schedule();
-    await old.finished();
-    this.#retiring.delete(old);
-    await old.close();
+    this.#current = chosen;
+    if (old !== undefined) {
+      this.#generation.takeOver(old);
+      void this.#retire(old);
+      this.#schedule();
+    }
+    return chosen;
+  }
+
+  /** Lets a generation finish what it has. Nobody waits for that: what is to serve may change again meanwhile. */
+  async #retire(generation: Generation): Promise<void> {
+    this.#retiring.add(generation);
+    await generation.finished();
+    await generation.close();
+    this.#retiring.delete(generation);
   }
 
   async score(request: RawRequest): Promise<ScoredRequest> {
