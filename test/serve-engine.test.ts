@@ -45,6 +45,8 @@ const version = (name: string): LoadedVersion => new LoadedVersion({ ...shop.exp
 
 const OPTIONS: EngineOptions = { workers: 1, threads: 1, userCacheBytes: 0, batch: { maxRequests: 16, maxCandidates: 1024 }, batchWaitMs: 0, admission: { maxQueue: 10_000, maxWaitMs: 60_000 }, timeoutMs: 60_000, priorities: {}, events: {} };
 
+const threads = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Worker' || name === 'MessagePort').length;
+
 const unchecked = (): Promise<void> => Promise.resolve();
 
 const engineOf = async (names: readonly string[], options: Partial<EngineOptions> = {}): Promise<Engine> => {
@@ -104,6 +106,36 @@ describe('a swap under load', () => {
     await engine.replace([version('v2')], { feed: 'v2' }, unchecked);
     expect(engine.load.restarts).toBe(3);
     await engine.close(0);
+  });
+});
+
+describe('an engine that is closed', () => {
+  it('ends the threads that it is starting, and those whose versions are being checked', async () => {
+    const before = threads();
+    for (const isChecking of [false, true]) {
+      const engine = await engineOf(['v1']);
+      let check: () => void = () => undefined;
+      const checking = new Promise<void>((resolve) => {
+        check = resolve;
+      });
+      const swap = engine.replace([version('v2')], { feed: 'v2' }, async () => {
+        check();
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      });
+      if (isChecking) await checking;
+      await engine.close(0);
+      expect(threads()).toBe(before);
+      expect(await swap).toBeUndefined();
+      expect(await engine.replace([version('v3')], { feed: 'v3' }, unchecked)).toBeUndefined();
+    }
+    expect(threads()).toBe(before);
+  });
+
+  it('waits longer than a timer can for what came before', async () => {
+    const engine = await engineOf(['v1'], { batchWaitMs: 200 });
+    const scored = engine.score(requestOf(engine, 0));
+    await engine.close(3e9);
+    expect(await scored).toMatchObject({ version: 'v1' });
   });
 });
 
@@ -186,7 +218,8 @@ describe('threads', () => {
   it('that are asked to end while one of them starts end one after the other, and each is counted', async () => {
     const loaded = new LoadedVersion({ ...shop.exports.feed, version: 'v1' });
     const [gone, failures]: [string[], unknown[]] = [[], []];
-    const pool = await WorkerPool.start({ versions: [{ key: loaded.key, directory: loaded.directory }], workers: 2, threads: 1, userCacheBytes: 0, onIdle: () => undefined, onGone: (reason) => gone.push(reason), onFailed: (error) => failures.push(error) });
+    const pool = new WorkerPool({ versions: [{ key: loaded.key, directory: loaded.directory }], workers: 2, threads: 1, userCacheBytes: 0, onIdle: () => undefined, onGone: (reason) => gone.push(reason), onFailed: (error) => failures.push(error) });
+    await pool.open();
     await Promise.all(Array.from({ length: 6 }, () => pool.stopOne()));
     expect([gone.length, failures]).toEqual([6, []]);
     await expect.poll(() => pool.hasIdle).toBe(true);
@@ -197,15 +230,14 @@ describe('threads', () => {
     expect(await Promise.all(waiting)).toEqual([undefined, expect.any(WorkerGoneError)]);
   });
 
-  const threads = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Worker' || name === 'MessagePort').length;
-
   it('that cannot be replaced are tried again, leave nothing behind, and are not counted', async () => {
     const directory = join(scratch, 'feed');
     cpSync(shop.exports.feed.directory, directory, { recursive: true });
     const loaded = new LoadedVersion({ ...shop.exports.feed, directory, version: 'v1' });
     const failures: unknown[] = [];
     const before = threads();
-    const pool = await WorkerPool.start({ versions: [{ key: loaded.key, directory }], workers: 1, threads: 1, userCacheBytes: 0, onIdle: () => undefined, onGone: () => undefined, onFailed: (error) => failures.push(error) });
+    const pool = new WorkerPool({ versions: [{ key: loaded.key, directory }], workers: 1, threads: 1, userCacheBytes: 0, onIdle: () => undefined, onGone: () => undefined, onFailed: (error) => failures.push(error) });
+    await pool.open();
     const { packed } = loaded.prepare(readScoreRequest(scoreBody('feed', golden[0]!, loaded.served.inputs), () => loaded.served, DEFAULT_SERVER_OPTIONS));
     const expectAnswer = async (): Promise<void> => {
       const { scores } = await pool.runSoon(loaded.key, [packed]);

@@ -133,8 +133,22 @@ describe('a server that follows a registry', () => {
     }
   }, 60_000);
 
+  it('ends in order when it is told to while it loads a version', async () => {
+    const location = join(scratch, 'ending');
+    const registry = await openRegistry(location);
+    await publish(registry, { exports: [exportsFolder], version: 'v0', promote: true });
+    for (const [round, delay] of [50, 150, 250].entries()) {
+      const server = await startServerProcess(['--registry', location, '--drain-seconds', '0']);
+      await publish(registry, { exports: [exportsFolder], version: `v${round + 1}`, promote: true });
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      expect(await server.stop()).toBe(0);
+      expect(server.log()).not.toMatch(/terminate called/);
+    }
+  }, 60_000);
+
   it('answers what came before it is told to end', async () => {
-    const server = await startServerProcess([exportsFolder]);
+    expect(await runCli(['serve', exportsFolder, '--drain-seconds', '3000000'], { cwd: scratch })).toMatchObject({ exit: 2, stderr: expect.stringContaining('a number from 0 to 86400') as unknown });
+    const server = await startServerProcess([exportsFolder, '--drain-seconds', '86400']);
     const answers = Array.from({ length: 50 }, (_, index) => post(`${server.http}/v1/score`, bodyOf(golden[index % golden.length]!)));
     await until('requests arrive', async () => (await metricOf(server.admin, 'onefold_requests_total')) > 0);
     const exit = server.stop();

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { endThreads } from '../config/stoppable-thread.js';
 import { DEFAULT_SERVER_OPTIONS, type ServerOptions } from '../serve/server-options.js';
 import { startServer } from '../serve/server.js';
 import { DESCRIPTIONS } from './descriptions.js';
@@ -34,6 +35,8 @@ const amount = (least: number, most = 1_000_000_000): ((text: string) => number)
 
 /** After a server has ended, until its process does whatever keeps it. */
 const LAST_MS = 500;
+
+const DAY_SECONDS = 86_400;
 
 /** `--priority search=2`, repeated. */
 const addPriority = (text: string, known: Readonly<Record<string, number>>): Readonly<Record<string, number>> => {
@@ -89,7 +92,7 @@ export const serveCommand = (): Command =>
     .option('--tls-key <file>', 'its key, PEM')
     .option('--tls-client-ca <file>', 'clients of HTTP and gRPC must show a certificate that one of these signed, PEM')
     .option('--admin-tls', 'the admin port takes TLS alone, with the same files')
-    .option('--drain-seconds <s>', 'how long requests may take to end when the server stops', amount(0), D.drainSeconds)
+    .option('--drain-seconds <s>', 'how long requests may take to end when the server stops', amount(0, DAY_SECONDS), D.drainSeconds)
     .addOption(new Option('--log-level <level>', 'how much is logged').choices(['debug', 'info', 'warn', 'error', 'silent']).default(D.logLevel))
     .option('--trace-endpoint <url>', 'OTLP over HTTP, e.g. http://collector:4318/v1/traces; left out: no traces')
     .option('--trace-sample <share>', 'share of the requests that is traced', amount(0, 1), D.traceSample)
@@ -107,6 +110,8 @@ export const serveCommand = (): Command =>
       output.text([`serving on ${http}`, ...(grpc === undefined ? [] : [`gRPC ${grpc}`]), ...(admin === undefined ? [] : [`admin ${admin}`])].join(', '));
       output.result({ ...server.addresses, pid: process.pid, surfaces: server.surfaces().map(({ surface, version, isCurrent }) => ({ surface, version, isCurrent })) });
       await server.untilStopped;
-      // Clients that hang keep their sockets open, and with them the process.
-      setTimeout(() => process.exit(), LAST_MS).unref();
+      // Clients that hang keep their sockets open, and with them the process. A run that is under way still is waited for.
+      setTimeout(() => {
+        void endThreads().then(() => process.exit());
+      }, LAST_MS).unref();
     });

@@ -15,3 +15,11 @@ it('ends the last opened first, whatever fails or never ends', async () => {
   expect(errors).toEqual(['no', 'one that never ends did not end in time']);
   expect(performance.now() - started).toBeGreaterThan(2000);
 });
+
+it('gives no less time for more than a timer can be set to', async () => {
+  const closing = new Closing();
+  const errors: string[] = [];
+  closing.add('one that takes a moment', () => new Promise((resolve) => setTimeout(resolve, 50)));
+  await closing.close(() => 3e9, (error) => errors.push((error as Error).message));
+  expect(errors).toEqual([]);
+});

@@ -1,5 +1,7 @@
 /** Everything that must end with a server. */
 
+import { timerMs } from './timer-ms.js';
+
 /** What a step may take when no time is left: files are written to their end, and no client waits any more. */
 const SPARE_MS = 2000;
 
@@ -24,7 +26,7 @@ export class Closing {
       const late = new Promise<void>((_, reject) => {
         timer = setTimeout(() => {
           reject(new Error(`${what} did not end in time`));
-        }, leftMs() + SPARE_MS);
+        }, timerMs(leftMs() + SPARE_MS));
       });
       await Promise.race([end(), late]).catch(onError);
       clearTimeout(timer);

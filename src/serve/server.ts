@@ -24,6 +24,7 @@ import { RequestError } from './request-error.js';
 import { ScoringService } from './scoring-service.js';
 import type { ServerOptions } from './server-options.js';
 import { startEngine, type StartedEngine } from './start-engine.js';
+import { timerMs } from './timer-ms.js';
 import { Unscored } from './unscored.js';
 import type { SwapEvent } from './version-keeper.js';
 
@@ -146,7 +147,7 @@ export const startServer = async (options: ServerOptions): Promise<Server> => {
   };
   /** When everything must have ended: one moment for all that is waited for. */
   let endsAt = Infinity;
-  const leftMs = (): number => (endsAt === Infinity ? 0 : Math.max(0, endsAt - performance.now()));
+  const leftMs = (): number => (endsAt === Infinity ? 0 : timerMs(endsAt - performance.now()));
   let running: StartedEngine | undefined;
   try {
     const authorize = authorizer(options.tokenFile);

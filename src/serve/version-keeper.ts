@@ -5,6 +5,7 @@ import type { Current, Engine, TrialScore } from './engine/engine.js';
 import type { LoadedVersion } from './engine/loaded-version.js';
 import { VersionFailedError } from './engine/version-failure.js';
 import { Refusals } from './refusals.js';
+import { timerMs } from './timer-ms.js';
 import { BrokenVersionError, doesNotRun, isFault } from './version-fault.js';
 import type { Target, VersionSource } from './version-source.js';
 
@@ -99,7 +100,7 @@ export class VersionKeeper {
     this.#ending.abort();
     clearTimeout(this.#retry);
     this.#watcher?.close();
-    await Promise.race([this.#last.catch(() => undefined), new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref())]);
+    await Promise.race([this.#last.catch(() => undefined), new Promise<void>((resolve) => setTimeout(resolve, timerMs(graceMs)).unref())]);
   }
 
   get #isClosed(): boolean {
@@ -175,7 +176,7 @@ export class VersionKeeper {
         if ([...versions.values()].every((version) => this.#serves(version))) return true;
         try {
           const current = await this.#replace([...versions.values()], has);
-          if (current === undefined) return true;
+          if (current === undefined) return !this.#options.engine.isClosed;
           this.#opened = new Map();
           this.#options.onEvent({ type: 'swapped', current, seconds: (performance.now() - started) / 1000 });
           return true;

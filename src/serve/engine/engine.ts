@@ -2,6 +2,7 @@
 import type { EncodedRows } from '../../export/open-export.js';
 import type { RawRequest, ScoredRequest, Scorer, ServedSurface } from '../raw-request.js';
 import { RequestError, type RequestErrorCode } from '../request-error.js';
+import { timerMs } from '../timer-ms.js';
 import { Admission, type AdmissionLimits, type Load } from './admission.js';
 import type { BatchLimits } from './batch-queue.js';
 import { Generation, type BatchReport, type FinishedRun, type Waiting } from './generation.js';
@@ -36,9 +37,6 @@ export interface EngineOptions {
   readonly events: EngineEvents;
 }
 
-/** What a timer can be set to. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
 /** Versions that serve, by surface. */
 export type Current = Readonly<Record<string, string>>;
 
@@ -52,9 +50,13 @@ export class Engine implements Scorer {
   #generation: Generation | undefined;
   /** Generations that others took over from, while they finish what they have. */
   readonly #retiring = new Set<Generation>();
+  /** Threads that do not serve yet. */
+  readonly #trials = new Set<WorkerPool>();
   #current: Current = {};
   #isScheduled = false;
   #isClosed = false;
+  /** Nothing that waits is run any more. */
+  #hasEnded = false;
   #timer: NodeJS.Timeout | undefined;
   /** `performance.now()` when the timer is due. */
   #timerAt = Infinity;
@@ -67,6 +69,10 @@ export class Engine implements Scorer {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#admission = new Admission(options.admission, [0, ...Object.values(options.priorities)]);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get isReady(): boolean {
@@ -120,7 +126,7 @@ export class Engine implements Scorer {
    *
    * @param current asked for right before the change: what was to serve may be something else by then; undefined leaves everything as it was
    * @param check what it throws leaves everything as it was
-   * @returns what serves now; undefined where nothing changed
+   * @returns what serves now; undefined where nothing changed, or the engine was closed meanwhile
    * @throws VersionFailedError when a version cannot be opened, or not be run; whatever `check` throws
    */
   async replace(
@@ -128,8 +134,9 @@ export class Engine implements Scorer {
     current: Current | (() => Promise<Current | undefined>),
     check: (version: LoadedVersion, score: TrialScore) => Promise<void>,
   ): Promise<Current | undefined> {
-    const { workers, threads, userCacheBytes, events, batch, batchWaitMs } = this.#options;
-    const pool = await WorkerPool.start({
+    if (this.#isClosed) return undefined;
+    const { workers, threads, userCacheBytes, events } = this.#options;
+    const pool = new WorkerPool({
       versions: versions.map(({ key, directory }) => ({ key, directory })),
       workers,
       threads,
@@ -143,31 +150,36 @@ export class Engine implements Scorer {
       },
       onFailed: (error) => events.workerFailed?.(error),
     });
-    let chosen: Current | undefined;
+    this.#trials.add(pool);
     try {
+      await pool.open();
       for (const version of versions) await check(version, (rows) => scoreRows(pool, version, rows));
-      chosen = typeof current === 'function' ? await current() : current;
+      const chosen = typeof current === 'function' ? await current() : current;
+      if (this.#isClosed || chosen === undefined) await pool.close();
+      else this.#takeOver(versions, pool, chosen);
+      return this.#isClosed ? undefined : chosen;
     } catch (error) {
       await pool.close();
+      if (this.#isClosed) return undefined;
       throw error;
+    } finally {
+      this.#trials.delete(pool);
     }
-    if (this.#isClosed || chosen === undefined) {
-      await pool.close();
-      return undefined;
-    }
+  }
+
+  #takeOver(versions: readonly LoadedVersion[], pool: WorkerPool, current: Current): void {
+    const { batch, batchWaitMs, events } = this.#options;
     const onBatch = (report: BatchReport): void => {
       this.#admission.ran(report.requests, 1000 * report.runSeconds);
       events.batch?.(report);
     };
     const old = this.#generation;
     this.#generation = new Generation({ versions, pool, batch, batchWaitMs, onBatch });
-    this.#current = chosen;
-    if (old !== undefined) {
-      this.#generation.takeOver(old);
-      void this.#retire(old);
-      this.#schedule();
-    }
-    return chosen;
+    this.#current = current;
+    if (old === undefined) return;
+    this.#generation.takeOver(old);
+    void this.#retire(old);
+    this.#schedule();
   }
 
   /** Lets a generation finish what it has. Nobody waits for that: what is to serve may change again meanwhile. */
@@ -224,11 +236,12 @@ export class Engine implements Scorer {
         new Promise<void>((resolve) => {
           this.#whenEmpty = resolve;
         }),
-        new Promise<void>((resolve) => setTimeout(resolve, graceMs).unref()),
+        new Promise<void>((resolve) => setTimeout(resolve, timerMs(graceMs)).unref()),
       ]);
     }
+    this.#hasEnded = true;
     clearTimeout(this.#timer);
-    await Promise.all(this.#generations().map((generation) => generation.close()));
+    await Promise.all([...this.#generations(), ...this.#trials].map((one) => one.close()));
   }
 
   #generations(): readonly Generation[] {
@@ -294,7 +307,7 @@ export class Engine implements Scorer {
   #dispatch(): void {
     const next = Math.min(...this.#generations().map((generation) => generation.dispatch()));
     // Where it is sooner, the timer that is there finds out when the next is due.
-    if (next >= this.#timerAt || this.#isClosed) return;
+    if (next >= this.#timerAt || this.#hasEnded) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
     this.#timer = setTimeout(
@@ -302,7 +315,7 @@ export class Engine implements Scorer {
         this.#timerAt = Infinity;
         this.#dispatch();
       },
-      Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(next - performance.now()))),
+      timerMs(Math.ceil(next - performance.now())),
     );
   }
 }

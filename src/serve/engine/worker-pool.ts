@@ -1,10 +1,10 @@
 /** Scoring threads that have the same versions open. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { OnefoldError } from '../../config/errors.js';
 import { turnOffTelemetry } from '../../config/no-telemetry.js';
-import { stopThread } from '../../config/stoppable-thread.js';
+import { startThread, stopThread } from '../../config/stoppable-thread.js';
 import { unpackError } from '../../train/transferred-error.js';
 import { VersionFailedError } from './version-failure.js';
 import type { RunResult } from './version-scorer.js';
@@ -43,7 +43,7 @@ class PoolWorker {
   #whenGone: ((reason: string) => void) | undefined;
 
   constructor(spec: WorkerSpec) {
-    this.#worker = new Worker(workerEntry(), { workerData: spec, name: 'onefold-score' });
+    this.#worker = startThread(workerEntry(), { workerData: spec, name: 'onefold-score' });
     this.gone = new Promise((resolve) => {
       this.#whenGone = resolve;
     });
@@ -144,7 +144,8 @@ export class WorkerPool {
   /** Whoever waits for a thread. */
   #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
-  private constructor(options: WorkerPoolOptions) {
+  /** Threads that {@link open} starts. */
+  constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#workers = new Array<undefined>(options.workers).fill(undefined);
   }
@@ -154,14 +155,12 @@ export class WorkerPool {
    *
    * @throws VersionFailedError when a version does not open; OnefoldError when a thread does not start
    */
-  static async start(options: WorkerPoolOptions): Promise<WorkerPool> {
+  async open(): Promise<void> {
     turnOffTelemetry();
-    const pool = new WorkerPool(options);
     try {
-      await Promise.all(pool.#workers.map((_, place) => pool.#startWorker(place)));
-      return pool;
+      await Promise.all(this.#workers.map((_, place) => this.#startWorker(place)));
     } catch (error) {
-      await pool.close();
+      await this.close();
       throw error;
     }
   }
@@ -230,7 +229,7 @@ export class WorkerPool {
     }
   }
 
-  /** Ends the threads, each after the run it has. */
+  /** Ends the threads, each after the run it has, or the version that it opens. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { resolve } of this.#waiting.splice(0)) resolve();

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
+import { timerMs } from '../timer-ms.js';
 
 /** Ends connections when a server does. */
 interface Connections {
@@ -55,7 +56,7 @@ export const closerOf = (app: FastifyInstance): ((graceMs: number) => Promise<vo
   return async (graceMs) => {
     const timer = setTimeout(() => {
       connections.destroyAll();
-    }, graceMs);
+    }, timerMs(graceMs));
     try {
       const closed = app.close();
       connections.endIdle();
