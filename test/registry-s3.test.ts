@@ -108,6 +108,18 @@ describe.skipIf(!hasMoto())('a registry in a bucket', () => {
     expect(await registry.versions()).toEqual([{ surface: 'feed', version: 'v0' }]);
   });
 
+  it('repairs what is damaged in the bucket with the same export', async () => {
+    const { prefix, registry } = await emptyRegistry();
+    const again = (): Promise<unknown> => publish(registry, { exports: [exports[0]!], version: 'v0', promote: true });
+    await again();
+    const tables = { Bucket: BUCKET, Key: `${prefix}/versions/feed/v0/tables.bin` };
+    await client.send(new PutObjectCommand({ ...tables, Body: 'feed' }));
+    await again();
+    await client.send(new DeleteObjectCommand(tables));
+    await again();
+    expect(readFileSync(join(await registry.directory('feed', 'v0'), 'tables.bin'), 'utf8')).toBe('feed 0');
+  });
+
   it('lets one of two exports have a name that both want, whole', async () => {
     const { open, registry } = await emptyRegistry();
     const results = await Promise.allSettled([exports[0]!, exports[1]!].map(async (folder) => publish(await open(), { exports: [folder], version: 'both', promote: false })));

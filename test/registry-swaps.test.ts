@@ -1,5 +1,5 @@
 /** Versions of a registry that come, go and turn out broken while others serve. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -72,6 +72,21 @@ describe.each([EXPORT_FILES.candidateGraph, EXPORT_FILES.golden])('a version who
       return Promise.resolve();
     });
   }, 60_000);
+});
+
+describe('a version that is damaged in the registry', () => {
+  it('is refused, and serves once the same export was published again', async () => {
+    await publish(registry, { exports: [feed()], version: 'v1', promote: true });
+    await publish(registry, { exports: [feed()], version: 'v2', promote: false });
+    truncateSync(join(location, 'versions/feed/v2', EXPORT_FILES.tables), 10);
+    await registry.promote({ feed: 'v2' });
+    await following(async ({ engine }, events) => {
+      expect(events.map(({ type }) => type)).toEqual(['refused', 'swapped']);
+      expect(engine.current).toEqual({ feed: 'v1' });
+      await publish(registry, { exports: [feed()], version: 'v2', promote: true });
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v2' });
+    });
+  });
 });
 
 /** A promise that is settled from outside. */

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, watch } from 'node:fs';
 import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { ArtifactError } from '../../config/errors.js';
 import { explainIoFailure } from '../../data/io-failure.js';
 import { EXPORT_FILES } from '../../export/manifest.js';
 import { FileLock } from './file-lock.js';
@@ -58,6 +59,23 @@ const replaceFile = async (path: string, text: string, mayReplace: () => Promise
     return true;
   } finally {
     await rm(aside, { force: true });
+  }
+};
+
+/** Loaded here alone: it brings ONNX Runtime with it, which a rollback need not wait for. */
+const check = async (directory: string): Promise<void> => {
+  const { readExport } = await import('../../export/open-export.js');
+  await readExport(directory);
+};
+
+/** Whether every byte of a version is as its manifest says. */
+const isWhole = async (directory: string): Promise<boolean> => {
+  try {
+    await check(directory);
+    return true;
+  } catch (error) {
+    if (error instanceof ArtifactError) return false;
+    throw error;
   }
 };
 
@@ -122,19 +140,20 @@ class LocalStorage implements RegistryStorage {
     const { manifest, files } = await readVersionFiles(directory);
     try {
       const there = await ifThere(join(target, EXPORT_FILES.manifest), readText);
-      if (there === manifest) return;
-      if (there !== undefined) throw otherContents(target);
+      if (there !== undefined && there !== manifest) throw otherContents(target);
+      const isDamaged = there !== undefined && !(await isWhole(target));
+      if (there !== undefined && !isDamaged) return;
       await removeAbandoned(dirname(target));
       const aside = await createPartial(dirname(target));
       try {
-        for (const name of [...files, EXPORT_FILES.manifest]) {
+        for (const name of [...files.map(({ path }) => path), EXPORT_FILES.manifest]) {
           await copyFile(join(directory, name), join(aside, name), constants.COPYFILE_FICLONE);
           await sync(join(aside, name));
         }
         await syncFolder(aside);
-        // What was copied may have changed after it was checked. Loaded here alone: it brings ONNX Runtime with it.
-        const { readExport } = await import('../../export/open-export.js');
-        await readExport(aside);
+        // What was copied may have changed after it was checked.
+        await check(aside);
+        if (isDamaged) await this.#remove(target);
         await rename(aside, target);
         await syncFolder(dirname(target));
       } finally {
@@ -159,6 +178,19 @@ class LocalStorage implements RegistryStorage {
       return watcher;
     } catch {
       return { close: () => undefined };
+    }
+  }
+
+  /** Takes a version away as a whole. Whoever has its files open keeps them. */
+  async #remove(version: string): Promise<void> {
+    const aside = await createPartial(dirname(version));
+    try {
+      // Somebody else may repair it too.
+      await rename(version, join(aside, basename(version))).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw error;
+      });
+    } finally {
+      await rm(aside, { recursive: true, force: true });
     }
   }
 

@@ -32,7 +32,7 @@ export interface RegistryStorage {
   versions(): Promise<readonly PublishedVersion[]>;
   /**
    * Copies the files of an export in: they are there as a whole, or not at all. A version that is there with the same manifest
-   * stays as it is.
+   * stays as it is, unless its files are damaged: then it is replaced.
    *
    * @throws ArtifactError when it is there with another
    */

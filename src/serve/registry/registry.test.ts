@@ -73,6 +73,17 @@ describe('publish', () => {
     expect(inFolder('versions/search').length).toBe(2);
   });
 
+  it('repairs what was damaged where it is with the same export', async () => {
+    await publishSearch('v1');
+    const tables = join(location, 'versions/search/v1', EXPORT_FILES.tables);
+    for (const damage of [() => truncateSync(tables, 3), () => writeFileSync(tables, 'search v9'), () => unlinkSync(tables)]) {
+      damage();
+      await publishSearch('v1');
+      expect(readFileSync(tables, 'utf8')).toBe('search v1');
+      expect(inFolder('versions/search')).toEqual(['v1']);
+    }
+  });
+
   it('refuses other contents under a name that is taken, and keeps what is there', async () => {
     await publishSearch('v1');
     await expect(publish(registry, { exports: [exported('search', 'v2')], version: 'v1', promote: true })).rejects.toThrow(ArtifactError);

@@ -116,18 +116,23 @@ export class S3Bucket {
 
   /** Names that start so. */
   async list(start: string): Promise<readonly string[]> {
-    const names: string[] = [];
+    return [...(await this.sizes(start)).keys()];
+  }
+
+  /** Bytes of the objects whose names start so, by name. */
+  async sizes(start: string): Promise<ReadonlyMap<string, number>> {
+    const sizes = new Map<string, number>();
     let token: string | undefined;
     try {
       do {
         const page = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: `${this.#prefix}${start}`, ...(token === undefined ? {} : { ContinuationToken: token }) }));
-        names.push(...(page.Contents ?? []).map(({ Key }) => Key!.slice(this.#prefix.length)));
+        for (const { Key, Size } of page.Contents ?? []) sizes.set(Key!.slice(this.#prefix.length), Size!);
         token = page.NextContinuationToken;
       } while (token !== undefined);
     } catch (error) {
       throw this.#explain(error, start);
     }
-    return names;
+    return sizes;
   }
 
   async upload(name: string, path: string): Promise<void> {

@@ -11,7 +11,7 @@ import { createPartial, removeAbandoned } from './partial-folders.js';
 import { historyPath, REGISTRY_PATHS, versionPath, type RegistryStorage, type StoredPointer } from './registry-storage.js';
 import type { PublishedVersion, RegistryOptions } from './registry.js';
 import { S3Bucket } from './s3-bucket.js';
-import { filesOf, otherContents, readVersionFiles } from './version-files.js';
+import { filesOf, otherContents, readVersionFiles, type VersionFile } from './version-files.js';
 
 /** Buckets tell of no change: a rollback that takes effect within a second needs looks this often. */
 const POLL_MS = 500;
@@ -77,12 +77,20 @@ class S3Storage implements RegistryStorage {
       if (there !== undefined && there !== manifest) throw otherContents(place);
       return there !== undefined;
     };
-    if (await isThere()) return;
+    const upload = async (some: readonly VersionFile[]): Promise<void> => {
+      for (const { path } of some) await this.#bucket.upload(`${folder}/${path}`, join(directory, path));
+    };
+    if (await isThere()) {
+      // What is not as long as it should be is damaged. Nobody downloads it all to find out more.
+      const sizes = await this.#bucket.sizes(`${folder}/`);
+      await upload(files.filter(({ path, bytes }) => sizes.get(`${folder}/${path}`) !== bytes));
+      return;
+    }
     const claim = createHash('sha256').update(manifest).digest('hex');
     if (!(await this.#bucket.put(`${folder}/${CLAIM}`, claim, 'absent')) && (await this.#bucket.get(`${folder}/${CLAIM}`))?.text !== claim) {
       throw new ArtifactError(`another export is being published as ${place}, or was not to its end`, { where: place, expected: 'a name of its own for each export', fix: 'publish it under another --name' });
     }
-    for (const name of files) await this.#bucket.upload(`${folder}/${name}`, join(directory, name));
+    await upload(files);
     await this.#bucket.put(`${folder}/${EXPORT_FILES.manifest}`, manifest, 'absent');
     await isThere();
   }
@@ -129,7 +137,7 @@ class S3Storage implements RegistryStorage {
       throw new UsageError(`${this.#bucket.location} has no version "${version}" of "${surface}"`, { where: `${surface}=${version}`, expected: 'a version that was published', fix: '`onefold versions` lists them' });
     }
     await writeFile(join(into, EXPORT_FILES.manifest), manifest.text);
-    for (const name of filesOf(manifest.text, path)) await this.#bucket.download(`${folder}/${name}`, join(into, name));
+    for (const file of filesOf(manifest.text, path)) await this.#bucket.download(`${folder}/${file.path}`, join(into, file.path));
     // Loaded here alone: it brings ONNX Runtime with it, which a rollback need not wait for.
     const { readExport } = await import('../../export/open-export.js');
     await readExport(into);
