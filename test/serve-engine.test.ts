@@ -169,6 +169,17 @@ describe('a deadline', () => {
     await engine.close(0);
   });
 
+  it('is not missed by the waiting of another', async () => {
+    const engine = await engineOf(['v1', 'v2'], { batchWaitMs: 20_000 });
+    for (const named of ['v1', 'v2']) {
+      const other = engine.score(requestOf(engine, 0)).catch(() => undefined);
+      const [code, milliseconds] = await timed(() => engine.score(requestOf(engine, 1, { version: named, deadline: performance.now() + 4000 })));
+      expect([code, milliseconds < 4000]).toEqual(['ok', true]);
+      await other;
+    }
+    await engine.close(0);
+  });
+
   it('that is over is called that', async () => {
     const engine = await engineOf(['v1']);
     expect((await timed(() => engine.score(requestOf(engine, 0, { deadline: performance.now() - 1 }))))[0]).toBe('deadline');

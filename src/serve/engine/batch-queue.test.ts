@@ -46,6 +46,12 @@ describe('BatchQueue', () => {
     expect(namesOf(queue.take())).toEqual(['short', 'short too']);
   });
 
+  it('knows the least of all, whatever goes first', () => {
+    const queue = queueOf(entry('high', { priority: 1, since: 3 }), entry('low', { since: 1 }));
+    expect(queue.least(({ since }) => since)).toBe(1);
+    expect(queueOf().least(({ since }) => since)).toBe(Infinity);
+  });
+
   it('puts a request that has waited before in front of its priority', () => {
     const queue = queueOf(entry('1', { key: 'b' }));
     queue.push(entry('again', { key: 'c' }), true);

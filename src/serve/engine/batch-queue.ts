@@ -84,13 +84,20 @@ export class BatchQueue<T extends Queued> {
   }
 
   /** The request that goes next. */
-  peek(): T | undefined {
+  #head(): T | undefined {
     return this.#levels.find(({ entries }) => entries.length > 0)?.entries[0];
+  }
+
+  /** The least of what `of` gives for the requests that wait; Infinity where none does. */
+  least(of: (entry: T) => number): number {
+    let least = Infinity;
+    for (const { entries } of this.#levels) for (const entry of entries) least = Math.min(least, of(entry));
+    return least;
   }
 
   /** The next request with those of its version that can share its run; empty when nothing waits. */
   take(): T[] {
-    const head = this.peek();
+    const head = this.#head();
     if (head === undefined) return [];
     const batch: T[] = [];
     const shape = new Shape();

@@ -85,7 +85,7 @@ export class Generation {
     let next = this.#dropUnwanted();
     const { batch } = this.#options;
     while (this.#queue.size > 0 && this.pool.hasIdle) {
-      const due = this.#dueAt(this.#queue.peek()!);
+      const due = this.#dueAt();
       if (due > performance.now() && this.#queue.size < batch.maxRequests && this.#queue.candidates < batch.maxCandidates) {
         next = Math.min(next, due);
         break;
@@ -116,9 +116,10 @@ export class Generation {
     return this.#queue.size === 0 && this.pool.running === 0;
   }
 
-  /** When a request stops to wait for others: a part of its time is for its run. */
-  #dueAt({ since, deadline }: Waiting): number {
-    return since + Math.min(this.#options.batchWaitMs, (deadline - since) / 2);
+  /** When the first of those that wait stops to wait for others, whoever goes next: a part of its time is for its run. */
+  #dueAt(): number {
+    const { batchWaitMs } = this.#options;
+    return batchWaitMs === 0 ? 0 : this.#queue.least(({ since, deadline }) => since + Math.min(batchWaitMs, (deadline - since) / 2));
   }
 
   /** Nobody waits for these any longer. Returns when the next one's time is over. */
