@@ -89,6 +89,22 @@ describe('a version that is damaged in the registry', () => {
   });
 });
 
+describe('a name that comes back for another export, as its version was deleted', () => {
+  it('means that one, although the other is loaded still', async () => {
+    for (const version of ['v1', 'v2']) await publish(registry, { exports: [feed()], version, promote: true });
+    await following(async ({ engine }) => {
+      const digest = engine.find('feed')!.digest;
+      await registry.rollback();
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v1' });
+      rmSync(join(location, 'versions/feed/v2'), { recursive: true });
+      await publish(registry, { exports: [writeAlteredExport(feed(), join(scratch, 'other'), {}, { project: 'another' })], version: 'v2', promote: true });
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v2' });
+      expect(engine.find('feed')!.manifest.project).toBe('another');
+      expect([engine.find('feed')!.digest === digest, engine.find('feed', 'v1')!.digest === digest]).toEqual([false, true]);
+    });
+  });
+});
+
 /** A promise that is settled from outside. */
 const gate = (): { readonly open: () => void; readonly passed: Promise<void> } => {
   let open: () => void = () => undefined;
@@ -107,7 +123,7 @@ const told = async (surfaces: Target['surfaces'], prove: (key: string) => Promis
   let target: Target = { surfaces };
   const keeper = new VersionKeeper({
     engine,
-    source: { target: () => Promise.resolve(target), directory: (_, version) => Promise.resolve(version), renew: () => Promise.resolve(undefined), watch: () => ({ close: () => undefined }) },
+    source: { target: () => Promise.resolve(target), digest: () => Promise.resolve(undefined), directory: (_, version) => Promise.resolve(version), renew: () => Promise.resolve(undefined), watch: () => ({ close: () => undefined }) },
     alsoLoad: [],
     open: (surface, version) => {
       opened.push(`${surface}/${version}`);

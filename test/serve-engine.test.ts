@@ -276,7 +276,7 @@ describe('threads', () => {
 });
 
 describe('a keeper', () => {
-  const source = (target: () => Promise<Target>): VersionSource => ({ target, directory: (_, name) => Promise.resolve(name), renew: () => Promise.resolve(undefined), watch: () => ({ close: () => undefined }) });
+  const source = (target: () => Promise<Target>): VersionSource => ({ target, digest: () => Promise.resolve(undefined), directory: (_, name) => Promise.resolve(name), renew: () => Promise.resolve(undefined), watch: () => ({ close: () => undefined }) });
 
   it('does not hold a failure of the check against the version', async () => {
     const engine = new Engine(OPTIONS);

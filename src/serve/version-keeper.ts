@@ -1,13 +1,14 @@
 /** Keeps the engine at what its source says: takes new versions in once they are proven, and refuses broken ones. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { ArtifactError, IoError } from '../config/errors.js';
-import type { Current, Engine, TrialScore } from './engine/engine.js';
+import { IoError } from '../config/errors.js';
+import type { Current, TrialScore } from './engine/engine.js';
 import type { LoadedVersion } from './engine/loaded-version.js';
 import { VersionFailedError } from './engine/version-failure.js';
 import { Refusals } from './refusals.js';
 import { timerMs } from './timer-ms.js';
 import { BrokenVersionError, doesNotRun, isFault } from './version-fault.js';
-import type { Target, VersionSource } from './version-source.js';
+import { VersionOpener, type NamedVersion, type VersionOpenerOptions } from './version-opener.js';
+import type { Target } from './version-source.js';
 
 /** What happened to a version. */
 export type SwapEvent =
@@ -20,13 +21,9 @@ export type SwapEvent =
   /** A change could not be made, for no fault of a version; it is tried again. */
   | { readonly type: 'failed'; readonly error: unknown };
 
-export interface VersionKeeperOptions {
-  readonly engine: Engine;
-  readonly source: VersionSource;
+export interface VersionKeeperOptions extends VersionOpenerOptions {
   /** Versions beside the current and the previous ones, by surface. */
-  readonly alsoLoad: readonly { readonly surface: string; readonly version: string }[];
-  /** Reads a version after checking its files. */
-  readonly open: (surface: string, version: string, directory: string) => Promise<LoadedVersion>;
+  readonly alsoLoad: readonly NamedVersion[];
   /** Holds what a version predicts against its golden rows. */
   readonly prove: (version: LoadedVersion, score: TrialScore) => Promise<void>;
   readonly onEvent: (event: SwapEvent) => void;
@@ -43,8 +40,7 @@ const TRY_AGAIN_MS = 500;
 /** Applies one change after the other. */
 export class VersionKeeper {
   readonly #options: VersionKeeperOptions;
-  /** What was opened for a change that is not made yet: a further try does not read it again. */
-  #opened = new Map<string, LoadedVersion>();
+  readonly #opener: VersionOpener;
   readonly #refused = new Refusals();
   #last: Promise<void> = Promise.resolve();
   #watcher: { close(): void } | undefined;
@@ -53,6 +49,8 @@ export class VersionKeeper {
   /** Reads of the target that began, and the latest of those whose answer counted. */
   #reads = 0;
   #newest = 0;
+  /** Loaded versions whose names mean other exports by now. */
+  readonly #outdated = new WeakSet<LoadedVersion>();
   /** Versions are being loaded. */
   #isTaking = false;
   #retry: NodeJS.Timeout | undefined;
@@ -60,6 +58,7 @@ export class VersionKeeper {
 
   constructor(options: VersionKeeperOptions) {
     this.#options = options;
+    this.#opener = new VersionOpener(options);
   }
 
   /**
@@ -145,8 +144,12 @@ export class VersionKeeper {
     const { engine, onEvent } = this.#options;
     const started = performance.now();
     await this.#look();
-    const current = this.#currentOf((surface, version) => engine.find(surface, version) !== undefined);
-    if (this.#isClosed || isSameCurrent(current, engine.current)) return;
+    const target = this.#target;
+    await this.#checkNames();
+    // Whoever saw another target meanwhile points to that one.
+    if (this.#isClosed || this.#target !== target) return;
+    const current = this.#currentOf((surface, version) => this.#isLoaded(surface, version));
+    if (isSameCurrent(current, engine.current)) return;
     engine.point(current);
     onEvent({ type: 'pointed', current, seconds: (performance.now() - started) / 1000 });
   }
@@ -155,8 +158,22 @@ export class VersionKeeper {
   #isSettled(): boolean {
     return Object.keys(this.#target.surfaces).every((surface) => {
       const version = this.#choiceOf(surface);
-      return version === undefined || this.#options.engine.find(surface, version) !== undefined;
+      return version === undefined || this.#isLoaded(surface, version);
     });
+  }
+
+  #isLoaded(surface: string, version: string): boolean {
+    const found = this.#options.engine.find(surface, version);
+    return found !== undefined && !this.#outdated.has(found);
+  }
+
+  /** Finds loaded versions that are to serve, and whose names mean other exports by now. */
+  async #checkNames(): Promise<void> {
+    for (const surface of Object.keys(this.#target.surfaces)) {
+      const version = this.#choiceOf(surface);
+      const found = version === undefined ? undefined : this.#options.engine.find(surface, version);
+      if (found !== undefined && !(await this.#opener.isStill(found))) this.#outdated.add(found);
+    }
   }
 
   /**
@@ -173,11 +190,11 @@ export class VersionKeeper {
         const has = (surface: string, version: string): boolean => versions.has(`${surface}/${version}`);
         if (this.#isClosed || Object.keys(this.#currentOf(has)).length === 0) return false;
         // All that was new turned out broken.
-        if ([...versions.values()].every((version) => this.#serves(version))) return true;
+        if ([...versions.values()].every((version) => this.#opener.isLoaded(version))) return true;
         try {
           const current = await this.#replace([...versions.values()], has);
+          this.#opener.forget();
           if (current === undefined) return !this.#options.engine.isClosed;
-          this.#opened = new Map();
           this.#options.onEvent({ type: 'swapped', current, seconds: (performance.now() - started) / 1000 });
           return true;
         } catch (error) {
@@ -206,7 +223,7 @@ export class VersionKeeper {
     };
     return engine.replace(versions, choose, async (version, score) => {
       // What serves already was proven when it came.
-      if (this.#serves(version)) return;
+      if (this.#opener.isLoaded(version)) return;
       await prove(version, score).catch((error: unknown) => {
         // Whatever else goes wrong, as a thread that stops, says nothing of the version.
         throw isFault(error) ? new BrokenVersionError(version, error) : error;
@@ -225,13 +242,8 @@ export class VersionKeeper {
       return undefined;
     }
     // Where it goes on serving it must be there after the change too.
-    const isNeeded = this.#serves(version) && this.#choiceOf(version.surface) === version.version;
+    const isNeeded = this.#opener.isLoaded(version) && this.#choiceOf(version.surface) === version.version;
     return isNeeded ? error : new BrokenVersionError(version, doesNotRun(version, error));
-  }
-
-  /** Whether a version, as it was opened, is loaded. */
-  #serves(version: LoadedVersion): boolean {
-    return this.#options.engine.find(version.surface, version.version) === version;
   }
 
   /** The version that a surface shall have; what it had before where that one is broken, or else what it would go back to. */
@@ -254,11 +266,11 @@ export class VersionKeeper {
   }
 
   /** Every version that is to be loaded, but those that were refused. */
-  async #open(): Promise<ReadonlyMap<string, LoadedVersion>> {
+  #open(): Promise<ReadonlyMap<string, LoadedVersion>> {
     const { engine, alsoLoad } = this.#options;
-    const wanted = new Map<string, readonly [surface: string, version: string]>();
+    const wanted = new Map<string, NamedVersion>();
     const want = (surface: string, version: string | undefined): void => {
-      if (version !== undefined && !this.#refused.has(surface, version)) wanted.set(`${surface}/${version}`, [surface, version]);
+      if (version !== undefined && !this.#refused.has(surface, version)) wanted.set(`${surface}/${version}`, { surface, version });
     };
     for (const [surface, { version, previous }] of Object.entries(this.#target.surfaces)) {
       want(surface, version);
@@ -267,37 +279,13 @@ export class VersionKeeper {
       want(surface, engine.current[surface]);
     }
     for (const { surface, version } of alsoLoad) want(surface, version);
-    const before = this.#opened;
-    const opened = new Map<string, LoadedVersion>();
-    this.#opened = opened;
-    for (const [key, [surface, version]] of wanted) {
-      try {
-        opened.set(key, engine.find(surface, version) ?? before.get(key) ?? (await this.#openWhole(surface, version)));
-      } catch (error) {
-        // Files that cannot be had now are no broken version.
-        if (error instanceof IoError) throw error;
-        this.#refuse(surface, version, error);
-      }
-    }
-    return opened;
-  }
-
-  /** A copy that was damaged after it was made is made again, once. */
-  async #openWhole(surface: string, version: string): Promise<LoadedVersion> {
-    const { source, open } = this.#options;
-    const directory = await source.directory(surface, version);
-    try {
-      return await open(surface, version, directory);
-    } catch (error) {
-      const renewed = error instanceof ArtifactError ? await source.renew(surface, version) : undefined;
-      if (renewed === undefined) throw error;
-      return open(surface, version, renewed);
-    }
+    return this.#opener.open(wanted.values(), ({ surface, version }, error) => {
+      this.#refuse(surface, version, error);
+    });
   }
 
   #refuse(surface: string, version: string, error: unknown): void {
     this.#refused.add(surface, version, error);
-    this.#opened.delete(`${surface}/${version}`);
     this.#options.onEvent({ type: 'refused', surface, version, error });
   }
 }

@@ -13,6 +13,8 @@ export interface Target {
 /** Tells which versions serve, and where they are. */
 export interface VersionSource {
   target(): Promise<Target>;
+  /** Which export a version's name means now, by its manifest's digest; undefined where nobody can tell, or it never changes. */
+  digest(surface: string, version: string): Promise<string | undefined>;
   /** Folder with the files of a version. */
   directory(surface: string, version: string): Promise<string>;
   /** Folder with a new copy of a version whose files are damaged; undefined where there is no other copy. */
@@ -78,6 +80,7 @@ export const folderSource = async (folders: readonly string[]): Promise<VersionS
   const found = await identified(folders);
   return {
     target: () => Promise.resolve({ surfaces: Object.fromEntries([...found].map(([surface, { version }]) => [surface, { version }])) }),
+    digest: () => Promise.resolve(undefined),
     directory: (surface) => Promise.resolve(found.get(surface)!.directory),
     renew: () => Promise.resolve(undefined),
     watch: () => ({ close: () => undefined }),

@@ -73,7 +73,7 @@ export class Generation {
 
   /** Takes what waits for versions that it has from the generation before. What waits for others is run there still. */
   takeOver(before: Generation): void {
-    for (const waiting of before.#queue.remove(({ key }) => this.versions.has(key))) this.#queue.push(waiting);
+    for (const waiting of before.#queue.remove(({ key, version }) => this.versions.get(key)?.digest === version.digest)) this.#queue.push(waiting);
   }
 
   /**

@@ -166,6 +166,10 @@ class LocalStorage implements RegistryStorage {
     }
   }
 
+  readManifest(surface: string, version: string): Promise<string | undefined> {
+    return ifThere(this.#path(versionPath(surface, version), EXPORT_FILES.manifest), readText);
+  }
+
   directory(surface: string, version: string): Promise<string> {
     return Promise.resolve(this.#path(versionPath(surface, version)));
   }

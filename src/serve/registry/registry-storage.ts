@@ -37,6 +37,9 @@ export interface RegistryStorage {
    * @throws ArtifactError when it is there with another
    */
   add(surface: string, version: string, directory: string): Promise<void>;
+  /** A version's manifest; undefined where there is no such version. */
+  readManifest(surface: string, version: string): Promise<string | undefined>;
+  /** A local folder with a version's files. */
   directory(surface: string, version: string): Promise<string>;
   /** Replaces this machine's copy of a version, where that is damaged; absent where there are no copies. */
   renew?(surface: string, version: string): Promise<string>;

@@ -2,6 +2,7 @@
 import { ArtifactError, UsageError } from '../../config/errors.js';
 import { followPointer, pointerIsGone } from './follow-pointer.js';
 import type { RegistryStorage, StoredPointer } from './registry-storage.js';
+import { digestIn } from './version-files.js';
 
 /** Which version of a surface serves, and which one did before. */
 export interface PointedVersion {
@@ -67,6 +68,17 @@ export class Registry {
   async versions(surface?: string): Promise<readonly PublishedVersion[]> {
     const all = await this.#storage.versions();
     return all.filter((one) => surface === undefined || one.surface === surface).sort((a, b) => (`${a.surface}/${a.version}` < `${b.surface}/${b.version}` ? -1 : 1));
+  }
+
+  /**
+   * Which export a version is: the digest in its manifest. A name may come back for another export once its version was deleted.
+   *
+   * @returns undefined where there is no such version, or its manifest is damaged
+   * @throws IoError when the registry cannot be reached
+   */
+  async digest(surface: string, version: string): Promise<string | undefined> {
+    const text = await this.#storage.readManifest(surface, version);
+    return text === undefined ? undefined : digestIn(text);
   }
 
   /**

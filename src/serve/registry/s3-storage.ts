@@ -1,7 +1,7 @@
 /** A registry in a bucket. Versions are downloaded once into a cache. */
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ArtifactError, UsageError } from '../../config/errors.js';
@@ -73,7 +73,7 @@ class S3Storage implements RegistryStorage {
     const place = `${this.#bucket.location}/${folder}`;
     const { manifest, files } = await readVersionFiles(directory);
     const isThere = async (): Promise<boolean> => {
-      const there = (await this.#bucket.get(`${folder}/${EXPORT_FILES.manifest}`))?.text;
+      const there = await this.readManifest(surface, version);
       if (there !== undefined && there !== manifest) throw otherContents(place);
       return there !== undefined;
     };
@@ -95,9 +95,13 @@ class S3Storage implements RegistryStorage {
     await isThere();
   }
 
+  async readManifest(surface: string, version: string): Promise<string | undefined> {
+    return (await this.#bucket.get(`${versionPath(surface, version)}/${EXPORT_FILES.manifest}`))?.text;
+  }
+
   async directory(surface: string, version: string): Promise<string> {
     const target = join(this.#cache, surface, version);
-    if (existsSync(target)) return target;
+    if (existsSync(target)) return (await this.#isCurrent(surface, version, target)) ? target : this.renew(surface, version);
     const parent = dirname(target);
     let aside: string | undefined;
     try {
@@ -129,15 +133,20 @@ class S3Storage implements RegistryStorage {
     return this.directory(surface, version);
   }
 
+  /** Whether a copy is of what its name means in the bucket: a version that was deleted may have left its name to another. */
+  async #isCurrent(surface: string, version: string, copy: string): Promise<boolean> {
+    const there = await this.readManifest(surface, version);
+    return there === undefined || there === (await readFile(join(copy, EXPORT_FILES.manifest), 'utf8').catch(() => undefined));
+  }
+
   async #download(surface: string, version: string, into: string): Promise<void> {
     const folder = versionPath(surface, version);
-    const path = `${folder}/${EXPORT_FILES.manifest}`;
-    const manifest = await this.#bucket.get(path);
+    const manifest = await this.readManifest(surface, version);
     if (manifest === undefined) {
       throw new UsageError(`${this.#bucket.location} has no version "${version}" of "${surface}"`, { where: `${surface}=${version}`, expected: 'a version that was published', fix: '`onefold versions` lists them' });
     }
-    await writeFile(join(into, EXPORT_FILES.manifest), manifest.text);
-    for (const file of filesOf(manifest.text, path)) await this.#bucket.download(`${folder}/${file.path}`, join(into, file.path));
+    await writeFile(join(into, EXPORT_FILES.manifest), manifest);
+    for (const file of filesOf(manifest, `${folder}/${EXPORT_FILES.manifest}`)) await this.#bucket.download(`${folder}/${file.path}`, join(into, file.path));
     // Loaded here alone: it brings ONNX Runtime with it, which a rollback need not wait for.
     const { readExport } = await import('../../export/open-export.js');
     await readExport(into);

@@ -17,6 +17,15 @@ export const filesOf = (manifest: string, where: string): readonly VersionFile[]
   }
 };
 
+/** What a manifest says it is; undefined where it is damaged. */
+export const digestIn = (manifest: string): string | undefined => {
+  try {
+    return (JSON.parse(manifest) as { readonly digest?: string } | null)?.digest;
+  } catch {
+    return undefined;
+  }
+};
+
 /** An export's manifest as it is written, and the files beside it. Whatever else its folder holds is no part of it. */
 export const readVersionFiles = async (directory: string): Promise<{ readonly manifest: string; readonly files: readonly VersionFile[] }> => {
   const path = join(directory, EXPORT_FILES.manifest);
