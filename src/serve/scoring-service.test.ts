@@ -138,7 +138,9 @@ describe('a version that is no longer the current one when the feature store ans
     expect(await metrics.text()).toContain('onefold_requests_total{surface="feed",version="v1",protocol="json",outcome="ok"} 1');
   });
 
-  const fallsOut = (): Promise<void> => engine.replace([new LoadedVersion({ ...shop.exports.feed, version: 'v3' })], { feed: 'v3' }, () => Promise.resolve());
+  const fallsOut = async (): Promise<void> => {
+    await engine.replace([new LoadedVersion({ ...shop.exports.feed, version: 'v3' })], { feed: 'v3' }, () => Promise.resolve());
+  };
 
   it('gives way to the current one where it fell out', async () => {
     await start(['v1']);
