@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { ParityError } from '../src/config/errors.js';
 import { digestOf, EXPORT_FILES, type ExportManifest } from '../src/export/manifest.js';
 import { LoadedVersion } from '../src/serve/engine/loaded-version.js';
-import { Engine, type EngineOptions } from '../src/serve/engine/engine.js';
+import { Engine } from '../src/serve/engine/engine.js';
+import type { EngineOptions } from '../src/serve/engine/engine-options.js';
 import { WorkerGoneError, WorkerPool } from '../src/serve/engine/worker-pool.js';
 import { inputsOf } from '../src/serve/json/raw-inputs.js';
 import { readScoreRequest } from '../src/serve/json/read-score-request.js';

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { scoreBody } from '../../test/support/score-client.js';
 import { createServedShop, type GoldenRequest, type ServedShop } from '../../test/support/served-shop.js';
-import { Engine, type EngineOptions } from './engine/engine.js';
+import { Engine } from './engine/engine.js';
+import type { EngineOptions } from './engine/engine-options.js';
 import { LoadedVersion } from './engine/loaded-version.js';
 import type { FeatureStore } from './features/feature-store.js';
 import { inputsOf } from './json/raw-inputs.js';

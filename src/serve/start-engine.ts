@@ -1,5 +1,6 @@
 /** An engine that serves what its source says: the part that a server and a library share. */
-import { Engine, type EngineEvents } from './engine/engine.js';
+import { Engine } from './engine/engine.js';
+import type { EngineEvents } from './engine/engine-options.js';
 import type { LoadedVersion } from './engine/loaded-version.js';
 import { openVersion, proveVersion } from './open-version.js';
 import type { ServerOptions } from './server-options.js';

@@ -1,41 +1,15 @@
 /** The scorer itself: versions that are loaded, a queue, and the threads that work on it. */
 import type { EncodedRows } from '../../export/open-export.js';
 import type { RawRequest, ScoredRequest, Scorer, ServedSurface } from '../raw-request.js';
-import { RequestError, type RequestErrorCode } from '../request-error.js';
+import { RequestError } from '../request-error.js';
 import { timerMs } from '../timer-ms.js';
-import { Admission, type AdmissionLimits, type Load } from './admission.js';
-import type { BatchLimits } from './batch-queue.js';
+import { Admission, type Load } from './admission.js';
+import type { EngineOptions } from './engine-options.js';
 import { Generation, type BatchReport, type FinishedRun, type Waiting } from './generation.js';
 import type { LoadedVersion } from './loaded-version.js';
 import { packedColumns, packRequest } from './packed-request.js';
 import { sliceRequests } from './slice-requests.js';
 import { WorkerPool } from './worker-pool.js';
-
-/** What an engine tells of its work, for metrics and logs. */
-export interface EngineEvents {
-  readonly batch?: (batch: BatchReport) => void;
-  readonly workerGone?: (reason: string) => void;
-  /** A thread that was to take the place of another did not start; it is tried again. */
-  readonly workerFailed?: (error: unknown) => void;
-  /** A request was not scored. */
-  readonly refused?: (surface: string, reason: RequestErrorCode) => void;
-}
-
-export interface EngineOptions {
-  readonly workers: number;
-  /** Threads of each worker's ONNX Runtime. */
-  readonly threads: number;
-  readonly userCacheBytes: number;
-  readonly batch: BatchLimits;
-  /** Milliseconds that a request waits for others when a thread is idle; 0: only those of the same turn of the event loop. */
-  readonly batchWaitMs: number;
-  readonly admission: AdmissionLimits;
-  /** Milliseconds for requests that name no deadline. */
-  readonly timeoutMs: number;
-  /** Of surfaces; 0 where none is given. Higher goes first. */
-  readonly priorities: Readonly<Record<string, number>>;
-  readonly events: EngineEvents;
-}
 
 /** Versions that serve, by surface. */
 export type Current = Readonly<Record<string, string>>;
