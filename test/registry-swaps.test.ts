@@ -187,3 +187,59 @@ describe('a surface whose version was refused', () => {
     await close();
   });
 });
+
+describe('what is wrong for a while', () => {
+  const search = (): string => shop.exports.search.directory;
+  const broken = (): string => writeAlteredExport(feed(), join(scratch, 'broken'), { [EXPORT_FILES.golden]: 'junk' });
+  const refusals = (events: readonly SwapEvent[]): number => events.filter(({ type }) => type === 'refused').length;
+  const remove = (version: string): void => {
+    rmSync(join(location, 'versions/feed', version), { recursive: true });
+  };
+
+  it('a name that meant a broken export, and means again the one that is loaded', async () => {
+    for (const version of ['v1', 'v2']) await publish(registry, { exports: both(), version, promote: true });
+    await publish(registry, { exports: [search()], version: 'v3', promote: false });
+    await following(async ({ engine, keeper }, events) => {
+      await registry.rollback(['feed']);
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v1', search: 'v2' });
+      remove('v2');
+      await publish(registry, { exports: [broken()], version: 'v2', promote: true });
+      await expect.poll(() => refusals(events), PATIENCE).toBe(1);
+      remove('v2');
+      await publish(registry, { exports: [feed()], version: 'v2', promote: false });
+      await registry.promote({ feed: 'v2', search: 'v3' });
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v2', search: 'v3' });
+      await keeper.reload();
+      expect([engine.current, engine.find('feed')?.version]).toEqual([{ feed: 'v2', search: 'v3' }, 'v2']);
+    });
+  }, 60_000);
+
+  it('a version that serves and cannot be opened again holds others up, but does so in peace, until its surface has one that passes', async () => {
+    await publish(registry, { exports: both(), version: 'v1', promote: true });
+    await following(async ({ engine, keeper }, events) => {
+      await publish(registry, { exports: [broken()], version: 'bad', promote: false });
+      await publish(registry, { exports: [search()], version: 'v2', promote: false });
+      remove('v1');
+      await registry.promote({ feed: 'bad' });
+      await expect.poll(() => refusals(events), PATIENCE).toBe(2);
+      const replace = vi.spyOn(engine, 'replace');
+      await registry.promote({ search: 'v2' });
+      await expect(keeper.apply()).rejects.toThrow('feed/v1 serves, but cannot be opened again');
+      expect([replace.mock.calls.length, engine.current]).toEqual([0, { feed: 'v1', search: 'v1' }]);
+      await publish(registry, { exports: [feed()], version: 'v3', promote: true });
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v3', search: 'v2' });
+    });
+  }, 60_000);
+
+  it('a version that was repaired and promoted again together with another surface is tried again', async () => {
+    await publish(registry, { exports: both(), version: 'v1', promote: true });
+    await publish(registry, { exports: [feed()], version: 'v2', promote: false });
+    truncateSync(join(location, 'versions/feed/v2', EXPORT_FILES.tables), 10);
+    await registry.promote({ feed: 'v2' });
+    await following(async ({ engine }, events) => {
+      expect([engine.current, refusals(events)]).toEqual([{ feed: 'v1', search: 'v1' }, 1]);
+      await publish(registry, { exports: both(), version: 'v2', promote: true });
+      await expect.poll(() => engine.current, PATIENCE).toEqual({ feed: 'v2', search: 'v2' });
+    });
+  }, 60_000);
+});

@@ -18,11 +18,9 @@ export class Refusals {
     return this.#errors.get(`${surface}/${version}`)?.error;
   }
 
-  /** Forgets those of surfaces that are to have something else; all of them where the same versions were promoted again, as after a repair. */
+  /** Forgets those of surfaces that are to have something else, or whose version was promoted again, as after a repair. */
   change(from: Target, to: Target): void {
-    if (isSame(from, to)) return;
-    const isRenewed = isSame(from.surfaces, to.surfaces);
-    for (const [key, { surface }] of this.#errors) if (isRenewed || !isSame(from.surfaces[surface], to.surfaces[surface])) this.#errors.delete(key);
+    for (const [key, { surface }] of this.#errors) if (!isSame(from.surfaces[surface], to.surfaces[surface])) this.#errors.delete(key);
   }
 
   forgetAll(): void {

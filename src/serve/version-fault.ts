@@ -24,3 +24,11 @@ export const doesNotRun = ({ key, directory }: LoadedVersion, cause: VersionFail
     fix: 'export the model again, or promote the version again if memory was short',
     cause,
   });
+
+/** What is said of a version that serves in its threads alone: it does not open any more, and no other of its surface passes. */
+export const mustStay = (surface: string, version: string): ArtifactError =>
+  new ArtifactError(`${surface}/${version} serves, but cannot be opened again, and no other version of "${surface}" passes: no new version of any surface can be loaded`, {
+    where: `${surface}/${version}`,
+    expected: 'a version that can be opened',
+    fix: `publish a version of "${surface}" that passes`,
+  });

@@ -6,7 +6,7 @@ import type { LoadedVersion } from './engine/loaded-version.js';
 import { VersionFailedError } from './engine/version-failure.js';
 import { Refusals } from './refusals.js';
 import { timerMs } from './timer-ms.js';
-import { BrokenVersionError, doesNotRun, isFault } from './version-fault.js';
+import { BrokenVersionError, doesNotRun, isFault, mustStay } from './version-fault.js';
 import { VersionOpener, type NamedVersion, type VersionOpenerOptions } from './version-opener.js';
 import type { Target } from './version-source.js';
 
@@ -172,7 +172,9 @@ export class VersionKeeper {
     for (const surface of Object.keys(this.#target.surfaces)) {
       const version = this.#choiceOf(surface);
       const found = version === undefined ? undefined : this.#options.engine.find(surface, version);
-      if (found !== undefined && !(await this.#opener.isStill(found))) this.#outdated.add(found);
+      if (found === undefined) continue;
+      if (await this.#opener.isStill(found)) this.#outdated.delete(found);
+      else this.#outdated.add(found);
     }
   }
 
@@ -189,6 +191,8 @@ export class VersionKeeper {
         const versions = await this.#open();
         const has = (surface: string, version: string): boolean => versions.has(`${surface}/${version}`);
         if (this.#isClosed || Object.keys(this.#currentOf(has)).length === 0) return false;
+        const lost = Object.entries(this.#options.engine.current).find(([surface, version]) => !has(surface, version) && !has(surface, this.#choiceOf(surface) ?? ''));
+        if (lost !== undefined) throw mustStay(...lost);
         // All that was new turned out broken.
         if ([...versions.values()].every((version) => this.#opener.isLoaded(version))) return true;
         try {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { REDIS_PROGRAMS, startRedisProcess, type RedisProcess } from '../../../test/support/redis-process.js';
 import { INPUT, searchSurface } from '../../../test/support/search-surface.js';
@@ -89,6 +90,17 @@ describe.each(REDIS_PROGRAMS)('the store on %s', (program) => {
     await Promise.all(Array.from({ length: 50 }, (_, index) => remote.write([{ item: 'last', features: { n: index } }])));
     expect((await remote.lookup({ userId: undefined, itemIds: ['last'], sequences: [], before: 0, limit: 1 })).items).toEqual([{ n: 49 }]);
     for (const store of others) await store.close();
+  });
+
+  it('lets one write that fails take no other with it', async (context) => {
+    const raw = new Redis(running(context).url);
+    await raw.set('onefold:events:s@of another kind', 'a text');
+    raw.disconnect();
+    const first = remote.write([{ user: 'first', features: { a: 1 } }]);
+    const waiting = await Promise.allSettled([remote.write([{ event: { sequence: 's', user: 'of another kind', time: 2, fields: {} } }]), remote.write([{ user: 'beside', features: { a: 1 } }])]);
+    await first;
+    expect(waiting.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect((await remote.lookup({ userId: 'beside', itemIds: [], sequences: [], before: 0, limit: 1 })).user).toEqual({ a: 1 });
   });
 
   it('takes a field of any name for a field alone', async (context) => {

@@ -159,7 +159,9 @@ class RedisStore implements FeatureStore {
         await this.#writeAll(together.flatMap(({ updates }) => updates));
         for (const { resolve } of together) resolve();
       } catch (error) {
-        for (const { reject } of together) reject(error);
+        if (together.length === 1 || this.#redis.status !== 'ready') for (const { reject } of together) reject(error);
+        // One of them may be at fault: writes can be made twice.
+        else for (const { updates, resolve, reject } of together) await this.#writeAll(updates).then(resolve, reject);
       }
     }
     this.#isWriting = false;

@@ -11,6 +11,8 @@ export interface PointedVersion {
   readonly previous?: string | undefined;
   /** The revision that promoted it: the pointer before that one tells what a rollback restores. */
   readonly since?: number | undefined;
+  /** The revision that promoted it once more. */
+  readonly again?: number | undefined;
 }
 
 /** What serves. It changes as a whole: a reader has all of one state, or all of the next. */
@@ -115,7 +117,7 @@ export class Registry {
       const changed = Object.entries(wanted).flatMap(([surface, version]): readonly (readonly [string, PointedVersion])[] => {
         const now = surfaces[surface];
         // What serves already keeps the version before it.
-        if (now?.version === version) return [];
+        if (now?.version === version) return [[surface, { ...now, again: revision + 1 }]];
         return [[surface, { version, ...(now === undefined ? {} : { previous: now.version }), since: revision + 1 }]];
       });
       return Promise.resolve({ ...surfaces, ...Object.fromEntries(changed) });
