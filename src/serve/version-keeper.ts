@@ -191,7 +191,7 @@ export class VersionKeeper {
         const versions = await this.#open();
         const has = (surface: string, version: string): boolean => versions.has(`${surface}/${version}`);
         if (this.#isClosed || Object.keys(this.#currentOf(has)).length === 0) return false;
-        const lost = Object.entries(this.#options.engine.current).find(([surface, version]) => !has(surface, version) && !has(surface, this.#choiceOf(surface) ?? ''));
+        const lost = this.#lostWithout(has);
         if (lost !== undefined) throw mustStay(...lost);
         // All that was new turned out broken.
         if ([...versions.values()].every((version) => this.#opener.isLoaded(version))) return true;
@@ -221,7 +221,7 @@ export class VersionKeeper {
       // The target may have changed meanwhile, as by a rollback. Where nobody can tell, the last one holds.
       await this.#look().catch(() => undefined);
       // What serves now must not fall out.
-      const isWhole = Object.entries(engine.current).every(([surface, version]) => has(surface, version) || has(surface, this.#choiceOf(surface) ?? ''));
+      const isWhole = this.#lostWithout(has) === undefined;
       const current = this.#currentOf(has);
       return isWhole && !isSameCurrent(current, engine.current) ? current : undefined;
     };
@@ -256,6 +256,11 @@ export class VersionKeeper {
     if (target === undefined) return undefined;
     const wanted = this.#refused.has(surface, target.version) ? [this.#options.engine.current[surface], target.previous] : [target.version];
     return wanted.find((version) => version !== undefined && !this.#refused.has(surface, version));
+  }
+
+  /** A version that serves, and in whose place its surface would have nothing. */
+  #lostWithout(isThere: (surface: string, version: string) => boolean): [surface: string, version: string] | undefined {
+    return Object.entries(this.#options.engine.current).find(([surface, version]) => !isThere(surface, version) && !isThere(surface, this.#choiceOf(surface) ?? ''));
   }
 
   /** For each surface its choice, or what it has now; only what is there. */

@@ -1,6 +1,7 @@
 /** A client of `POST /v1/score` whose types are those of the surfaces it asks: `onefold client` writes them. */
 import { UsageError } from '../../config/errors.js';
-import { LONGEST_TIMER_MS, withinTime } from './within-time.js';
+import { timerMs } from '../timer-ms.js';
+import { withinTime } from './within-time.js';
 
 /** What a surface takes and gives. */
 export interface SurfaceType {
@@ -145,7 +146,7 @@ export const createClient = <S>({ url, token, timeoutMs = 1000, fetch: send = fe
   };
   return {
     score: async (request) => {
-      const endsAt = performance.now() + Math.min(LONGEST_TIMER_MS, timeoutMs);
+      const endsAt = performance.now() + timerMs(timeoutMs);
       for (let wait = FIRST_WAIT_MS; ; wait *= 2) {
         const left = Math.max(1, Math.ceil(endsAt - performance.now()));
         const ask = async (signal: AbortSignal): Promise<Try> => {

@@ -1,13 +1,12 @@
 /** Work that must be over after a while. */
 
-/** What a timer can be set to: with more it is over at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+import { timerMs } from '../timer-ms.js';
 
 /**
  * Does work with a signal that is aborted after a while, or when `given` is. `AbortSignal.timeout` keeps no process alive: one that
  * waits for a `fetch` whose connection was closed at once would end without a word.
  *
- * @param milliseconds beyond {@link LONGEST_TIMER_MS}, 24 days, are that
+ * @param milliseconds beyond what a timer has, 24 days, are that
  * @returns what the work gives
  * @throws DOMException `TimeoutError` when the time is over; the reason of `given` when that is aborted
  */
@@ -28,7 +27,7 @@ export const withinTime = <T>(milliseconds: number, work: (signal: AbortSignal) 
     }
     const timer = setTimeout(() => {
       stop(new DOMException(`not within ${milliseconds} ms`, 'TimeoutError'));
-    }, Math.min(LONGEST_TIMER_MS, milliseconds));
+    }, timerMs(milliseconds));
     given?.addEventListener('abort', onAbort, { once: true });
     void work(controller.signal)
       .then(resolve, reject)

@@ -9,7 +9,7 @@ import { explainIoFailure } from '../../data/io-failure.js';
 import type { Database } from '../../data/duckdb.js';
 import type { RawColumn } from '../../data/raw-column.js';
 import { RAW } from '../../data/raw-rows.js';
-import { sequenceFields, wholeSequences } from '../engine/whole-sequences.js';
+import { sequenceFields, wholeSequences, type SequenceFields } from '../engine/whole-sequences.js';
 import { isTime, type RawInput, type RawRequest, type ScoredRequest, type ServedSurface } from '../raw-request.js';
 
 export interface FeatureLogOptions {
@@ -93,9 +93,17 @@ const jsonOf = (line: Readonly<Record<string, unknown>>): string => {
   return JSON.stringify(line, (_, value: unknown) => (typeof value === 'string' ? value.replace(HALVES, '\ufffd') : value));
 };
 
-const lineOf = (request: RawRequest, { scores, version }: ScoredRequest, { inputs, surface, viewTypes }: ServedSurface): string => {
+/** Requests of one surface that go to one file. */
+interface Batch {
+  readonly surface: ServedSurface;
+  readonly sequences: SequenceFields;
+  readonly lines: string[];
+  bytes: number;
+}
+
+const lineOf = (request: RawRequest, { scores, version }: ScoredRequest, { surface: { inputs, surface, viewTypes }, sequences }: Batch): string => {
   // As it was scored: training takes no other history.
-  const requestColumns = wholeSequences(request.requestColumns, sequenceFields(inputs), request.time, () => undefined);
+  const requestColumns = wholeSequences(request.requestColumns, sequences, request.time, () => undefined);
   const line: Record<string, unknown> = {
     [RAW.requestId]: request.requestId ?? randomUUID(),
     [RAW.userId]: request.userId ?? null,
@@ -114,13 +122,6 @@ const lineOf = (request: RawRequest, { scores, version }: ScoredRequest, { input
   for (const [task, values] of Object.entries(scores)) line[`probability.${task}`] = Array.from(values);
   return `${jsonOf(line)}\n`;
 };
-
-/** Requests of one surface that go to one file. */
-interface Batch {
-  readonly surface: ServedSurface;
-  readonly lines: string[];
-  bytes: number;
-}
 
 class ParquetFeatureLog implements FeatureLog {
   readonly #options: Required<FeatureLogOptions>;
@@ -153,11 +154,11 @@ class ParquetFeatureLog implements FeatureLog {
     }
     // Another version may read other features: its rows are in another file.
     const key = `${surface.surface}/${surface.version}`;
-    const batch = this.#batches.get(key) ?? { surface, lines: [], bytes: 0 };
+    const batch = this.#batches.get(key) ?? { surface, sequences: sequenceFields(surface.inputs), lines: [], bytes: 0 };
     this.#batches.set(key, batch);
     let line: string;
     try {
-      line = lineOf(request, result, surface);
+      line = lineOf(request, result, batch);
     } catch (error) {
       this.#drop(1, String(error));
       return;
